@@ -1,0 +1,53 @@
+# The only commands that a contributor needs. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test test-full lint types fmt lock bench docs clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## Create .venv with everything in it
+
+$(STAMP): requirements.lock pyproject.toml tools/setup.sh
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash tools/setup.sh
+	@touch $@
+
+demo: $(STAMP) ## Plan a sample workload and show its cost report
+	@BIN="$(BIN)" bash tools/demo.sh
+
+check: $(STAMP) ## The quick loop: lint, types, unit tests (under two minutes)
+	@$(MAKE) --no-print-directory lint types
+	@$(BIN)/pytest -q -n auto -m "not slow and not browser"
+
+lint: $(STAMP)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+test: $(STAMP) ## All tests, real servers included
+	@bash tools/install-browser.sh
+	@$(MAKE) --no-print-directory lint types
+	@$(BIN)/pytest -n auto
+
+test-full: test ## What takes longer: benchmarks and accuracy beside the tests
+	@$(MAKE) --no-print-directory bench
+
+bench: $(STAMP) ## Time reme-size against bare Python and pandas, as ratios
+	@$(BIN)/python tools/bench.py
+
+docs: $(STAMP) ## Rewrite the generated parts of the documentation
+	@$(BIN)/python tools/write_docs.py
+
+fmt: $(STAMP) ## Format the code
+	@$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format .
+
+lock: ## Pin every dependency anew, with hashes
+	@bash tools/lock.sh
+
+clean: ## Remove what the other commands made
+	@rm -rf $(VENV) .envs .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The memory service: personal, task, tool and working memory over HTTP, MCP and as a Python import."""

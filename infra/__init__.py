@@ -1,0 +1,1 @@
+"""Pulumi programs that turn a plan into infrastructure, one stack per environment."""

@@ -1,0 +1,1 @@
+"""Policy as code: security, compliance and budget rules over any Pulumi program."""

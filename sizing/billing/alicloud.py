@@ -1,0 +1,120 @@
+"""What Alibaba Cloud bills for each kind of resource, pay as you go, per month of 730 hours.
+
+Where no list price can be had the charge is still made: the report then says "no list price".
+"""
+
+from sizing.billing.charge import CLASS, Bill
+from sizing.measures import HOURS_PER_MONTH
+
+DAYTIME_SHARE = 2 / 3
+"""OSS bills traffic from 08:00 to 24:00 at the peak price: two thirds of an even day."""
+
+
+def instance(bill: Bill, resource: str, name: str, count: int = 1) -> None:
+    """ECS instances, Linux."""
+    bill.add(resource, "ecs", name, count * HOURS_PER_MONTH, "hour", slot=CLASS)
+
+
+def disk(bill: Bill, resource: str, gb: float, count: int = 1, level: str = "PL1") -> None:
+    """ESSD disks."""
+    bill.add(resource, "essd", level, gb * count, "GB-month")
+
+
+def snapshots(bill: Bill, resource: str, gb: float) -> None:
+    """Disk snapshots kept."""
+    bill.add(resource, "essd", "snapshot", gb, "GB-month", kind="usage", driver="memories")
+
+
+def serverless_database(bill: Bill, resource: str, units: float, storage_gb: float, *, multi_zone: bool) -> None:
+    """Serverless RDS for PostgreSQL: the high-availability edition bills two instances.
+
+    ``units`` are the RCUs of an average hour.
+    """
+    copies = 2 if multi_zone else 1
+    bill.add(resource, "rds-postgres-serverless", "rcu", units * copies * HOURS_PER_MONTH, "RCU-hour")
+    bill.add(resource, "rds-postgres-serverless", "storage", storage_gb * copies * HOURS_PER_MONTH, "GB-hour")
+
+
+def database(bill: Bill, resource: str, name: str, storage_gb: float) -> None:
+    """Provisioned RDS for PostgreSQL."""
+    bill.add(resource, "rds-postgres", name, HOURS_PER_MONTH, "hour", slot=CLASS)
+    bill.add(resource, "rds-postgres", "storage", storage_gb, "GB-month")
+
+
+def database_backup(bill: Bill, resource: str, gb: float) -> None:
+    """Database backups kept beyond the free size."""
+    bill.add(resource, "rds-postgres", "backup", gb, "GB-month", kind="usage", driver="memories")
+
+
+def cache(bill: Bill, resource: str, name: str, nodes: int) -> None:
+    """A Tair (Redis) instance; ``nodes`` counts master and replicas of one instance."""
+    bill.add(resource, "tair", name, HOURS_PER_MONTH if nodes else 0, "hour", slot=CLASS)
+
+
+def balancer(bill: Bill, resource: str, lcu_hours: float, *, firewall: bool) -> None:
+    """An ALB instance (standard, or the edition with a web firewall) and its capacity units."""
+    bill.add(resource, "alb", "balancer:waf" if firewall else "balancer:standard", HOURS_PER_MONTH, "hour")
+    bill.add(resource, "alb", "lcu", lcu_hours, "LCU-hour", kind="usage", driver="requests")
+
+
+def nat(bill: Bill, resource: str, gateways: int, cu_hours: float) -> None:
+    """Internet NAT gateways and the capacity units that they used."""
+    bill.add(resource, "nat", "gateway", gateways * HOURS_PER_MONTH, "hour")
+    if gateways:
+        bill.add(resource, "nat", "cu", cu_hours, "CU-hour", kind="usage", driver="tokens")
+
+
+def egress(bill: Bill, resource: str, gb: float) -> None:
+    """Traffic to the internet through elastic addresses, paid by traffic."""
+    bill.add(resource, "eip", "internet", gb, "GB", kind="usage", driver="requests")
+
+
+def bucket(
+    bill: Bill,
+    resource: str,
+    *,
+    standard_gb: float = 0.0,
+    infrequent_gb: float = 0.0,
+    archive_gb: float = 0.0,
+    requests: float = 0.0,
+    infrequent_requests: float = 0.0,
+    driver: str = "objects",
+) -> None:
+    """An OSS bucket: GB by class and requests."""
+    for sku, gb in (("standard-lrs", standard_gb), ("ia-lrs", infrequent_gb), ("archive-lrs", archive_gb)):
+        bill.add(resource, "oss", sku, gb, "GB-month", kind="usage", driver=driver)
+    bill.add(resource, "oss", "standard-requests", requests / 10_000, "10k requests", kind="usage", driver=driver)
+    bill.add(resource, "oss", "ia-requests", infrequent_requests / 10_000, "10k requests", kind="usage", driver=driver)
+
+
+def log_store(bill: Bill, resource: str, ingested_gb: float, stored_gb: float) -> None:
+    """An SLS logstore: compressed traffic (a fifth of the text), index, storage."""
+    bill.add(resource, "sls", "traffic", ingested_gb / 5, "GB", kind="usage", driver="requests")
+    bill.add(resource, "sls", "index", ingested_gb, "GB", kind="usage", driver="requests")
+    bill.add(resource, "sls", "storage", stored_gb, "GB-month", kind="usage", driver="requests")
+
+
+def alarms(bill: Bill, resource: str, count: int) -> None:
+    """CloudMonitor alarms."""
+    bill.add(resource, "cloudmonitor", "alarm", count, "alarm-month")
+
+
+def keys(bill: Bill, resource: str, count: int) -> None:
+    """Service-managed keys, which cost nothing; a KMS instance of one's own costs $500 a month."""
+    bill.add(resource, "kms", "default-key", count, "key-month")
+
+
+def images(bill: Bill, resource: str, gb: float) -> None:
+    """A container registry's storage."""
+    bill.add(resource, "acr", "storage", gb, "GB-month", kind="usage")
+
+
+def hosted_zone(bill: Bill, resource: str, queries: float) -> None:
+    """A DNS zone and its queries."""
+    bill.add(resource, "dns", "zone", 1, "zone-month")
+    bill.add(resource, "dns", "queries", queries / 1e6, "1M queries", kind="usage", driver="requests")
+
+
+def distribution(bill: Bill, resource: str, gb: float) -> None:
+    """A CDN's traffic."""
+    bill.add(resource, "cdn", "egress", gb, "GB", kind="usage", driver="requests")

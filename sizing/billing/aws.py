@@ -1,0 +1,200 @@
+"""What AWS bills for each kind of resource, per month of 730 hours.
+
+Free allowances (100 GB of egress, free tiers of new accounts) are not deducted: they belong to the
+account, not to the stack.
+"""
+
+from sizing.billing.charge import CLASS, Bill
+from sizing.measures import HOURS_PER_MONTH
+
+FIRST_EGRESS_GB = 10_240.0
+"""The first step of the internet egress price: 10 TB, as 10 x 1024 GB."""
+
+GP3_FREE_IOPS = 3000
+GP3_FREE_MBPS = 125
+"""gp3 includes 3000 IOPS and 125 MB/s (EBS price page)."""
+
+IA_MINIMUM_DAYS = 30
+GLACIER_MINIMUM_DAYS = 90
+"""S3 bills Standard-IA for 30 days and Glacier for 90 days at least."""
+
+
+def instance(bill: Bill, resource: str, name: str, count: int = 1, hours: float = HOURS_PER_MONTH) -> None:
+    """EC2 instances, on demand, Linux."""
+    bill.add(resource, "ec2", name, count * hours, "hour", slot=CLASS)
+
+
+def credits(bill: Bill, resource: str, vcpu_hours: float) -> None:
+    """CPU credits that burstable instances use beyond their baseline, in vCPU-hours."""
+    bill.add(resource, "ec2", "t3-cpu-credits", vcpu_hours, "vCPU-hour", kind="usage", driver="requests")
+
+
+def volume(
+    bill: Bill, resource: str, gb: float, count: int = 1, kind: str = "gp3", iops: int = 0, throughput_mbps: int = 0
+) -> None:
+    """EBS volumes: GB, and for gp3 the IOPS and MB/s above what is included."""
+    bill.add(resource, "ebs", kind, gb * count, "GB-month")
+    if kind == "gp3":
+        bill.add(resource, "ebs", "gp3-iops", max(0, iops - GP3_FREE_IOPS) * count, "IOPS-month")
+        bill.add(resource, "ebs", "gp3-throughput", max(0, throughput_mbps - GP3_FREE_MBPS) * count, "MBps-month")
+
+
+def snapshots(bill: Bill, resource: str, gb: float, driver: str = "memories") -> None:
+    """EBS snapshots: GB of changed blocks kept."""
+    bill.add(resource, "ebs", "snapshot", gb, "GB-month", kind="usage", driver=driver)
+
+
+def database(
+    bill: Bill,
+    resource: str,
+    name: str,
+    *,
+    multi_zone: bool,
+    storage_gb: float,
+    backup_gb: float = 0.0,
+    service: str = "rds-postgres",
+) -> None:
+    """An RDS instance with gp3 storage; ``backup_gb`` is what lies above the free size of the database."""
+    zone = "multi-az" if multi_zone else "single-az"
+    bill.add(resource, service, f"{name}:{zone}", HOURS_PER_MONTH, "hour", slot=CLASS)
+    bill.add(resource, "rds", f"storage:{zone}", storage_gb, "GB-month")
+    bill.add("backup/database", "rds", "backup", backup_gb, "GB-month", kind="usage", driver="memories")
+
+
+def cache(bill: Bill, resource: str, engine: str, node: str, nodes: int, backup_gb: float = 0.0) -> None:
+    """ElastiCache nodes; ``engine`` is valkey or redis."""
+    bill.add(resource, "elasticache", f"{engine}:{node}", nodes * HOURS_PER_MONTH, "node-hour", slot=CLASS)
+    bill.add(resource, "elasticache", "backup", backup_gb, "GB-month", kind="usage", driver="requests")
+
+
+def search_domain(bill: Bill, resource: str, name: str, nodes: int, disk_gb: float) -> None:
+    """An OpenSearch domain's data nodes and their gp3 volumes."""
+    bill.add(resource, "opensearch", name, nodes * HOURS_PER_MONTH, "hour", slot=CLASS)
+    bill.add(resource, "opensearch", "gp3", nodes * disk_gb, "GB-month")
+
+
+def balancer(bill: Bill, resource: str, lcu_hours: float, kind: str = "alb") -> None:
+    """An application or network balancer and the capacity units that it used, summed over the hours."""
+    bill.add(resource, kind, "balancer", HOURS_PER_MONTH, "hour")
+    unit = "LCU-hour" if kind == "alb" else "NLCU-hour"
+    bill.add(resource, kind, "lcu" if kind == "alb" else "nlcu", lcu_hours, unit, kind="usage", driver="requests")
+
+
+def firewall(bill: Bill, resource: str, rules: int, requests: float) -> None:
+    """A WAF web ACL, its rules and the requests that it inspects."""
+    if rules:
+        bill.add(resource, "wafv2", "web-acl", 1, "month")
+        bill.add(resource, "wafv2", "rule", rules, "month")
+        bill.add(resource, "wafv2", "requests", requests / 1e6, "1M requests", kind="usage", driver="requests")
+
+
+def nat(bill: Bill, resource: str, gateways: int, gb: float) -> None:
+    """NAT gateways and the GB that pass them."""
+    bill.add(resource, "nat", "gateway", gateways * HOURS_PER_MONTH, "hour")
+    if gateways:
+        bill.add(resource, "nat", "data", gb, "GB", kind="usage", driver="tokens")
+
+
+def addresses(bill: Bill, resource: str, count: int) -> None:
+    """Public IPv4 addresses, in use or not."""
+    bill.add(resource, "public-ipv4", "address", count * HOURS_PER_MONTH, "hour")
+
+
+def egress(bill: Bill, resource: str, gb: float) -> None:
+    """Traffic to the internet: the first 10 TB, and what lies above at the next step's price."""
+    bill.add(resource, "egress", "internet:first-10tb", min(gb, FIRST_EGRESS_GB), "GB", kind="usage", driver="requests")
+    bill.add(resource, "egress", "internet:next-40tb", gb - FIRST_EGRESS_GB, "GB", kind="usage", driver="requests")
+
+
+def cross_zone(bill: Bill, resource: str, gb: float) -> None:
+    """Traffic between zones: billed where it leaves and where it arrives."""
+    bill.add(resource, "egress", "cross-az", gb * 2, "GB", kind="usage", driver="requests")
+
+
+def cross_region(bill: Bill, resource: str, gb: float) -> None:
+    """Traffic to another region of AWS."""
+    bill.add(resource, "egress", "inter-region", gb, "GB", kind="usage", driver="memories")
+
+
+def bucket(
+    bill: Bill,
+    resource: str,
+    *,
+    standard_gb: float = 0.0,
+    infrequent_gb: float = 0.0,
+    glacier_gb: float = 0.0,
+    deep_archive_gb: float = 0.0,
+    puts: float = 0.0,
+    gets: float = 0.0,
+    infrequent_transitions: float = 0.0,
+    driver: str = "objects",
+) -> None:
+    """An S3 bucket: GB by class, requests, and the objects that a lifecycle moves to Standard-IA."""
+    for sku, gb in (
+        ("standard", standard_gb),
+        ("standard-ia", infrequent_gb),
+        ("glacier", glacier_gb),
+        ("deep-archive", deep_archive_gb),
+    ):
+        bill.add(resource, "s3", sku, gb, "GB-month", kind="usage", driver=driver)
+    bill.add(resource, "s3", "standard-put", puts / 1000, "1k requests", kind="usage", driver=driver)
+    bill.add(resource, "s3", "standard-get", gets / 1000, "1k requests", kind="usage", driver=driver)
+    bill.add(
+        resource, "s3", "standard-ia-put", infrequent_transitions / 1000, "1k requests", kind="usage", driver=driver
+    )
+
+
+def log_group(bill: Bill, resource: str, ingested_gb: float, stored_gb: float, scanned_gb: float = 0.0) -> None:
+    """A CloudWatch log group: GB taken in, GB kept, GB searched."""
+    bill.add(resource, "cloudwatch", "logs-ingested", ingested_gb, "GB", kind="usage", driver="requests")
+    bill.add(resource, "cloudwatch", "logs-archived", stored_gb, "GB-month", kind="usage", driver="requests")
+    bill.add(resource, "cloudwatch", "insights-scanned", scanned_gb, "GB", kind="usage", driver="requests")
+
+
+def alarms(bill: Bill, resource: str, count: int, metrics: int = 0) -> None:
+    """CloudWatch alarms of standard resolution and custom metrics."""
+    bill.add(resource, "cloudwatch", "alarm", count, "alarm-metric-month")
+    bill.add(resource, "cloudwatch", "metric", metrics, "metric-month")
+
+
+def keys(bill: Bill, resource: str, count: int, requests: float = 0.0) -> None:
+    """KMS keys of our own and the requests to them."""
+    bill.add(resource, "kms", "key", count, "key-month")
+    bill.add(resource, "kms", "requests", requests / 10_000, "10k requests", kind="usage", driver="objects")
+
+
+def secrets(bill: Bill, resource: str, count: int, requests: float = 0.0) -> None:
+    """Secrets and the calls that read them."""
+    bill.add(resource, "secretsmanager", "secret", count, "secret-month")
+    bill.add(resource, "secretsmanager", "requests", requests / 10_000, "10k requests", kind="usage", driver="nodes")
+
+
+def images(bill: Bill, resource: str, gb: float) -> None:
+    """A container registry's storage."""
+    bill.add(resource, "ecr", "storage", gb, "GB-month", kind="usage")
+
+
+def hosted_zone(bill: Bill, resource: str, queries: float, zones: int = 1) -> None:
+    """A DNS zone and its standard queries."""
+    bill.add(resource, "route53", "hosted-zone", zones, "zone-month")
+    bill.add(resource, "route53", "queries", queries / 1e6, "1M queries", kind="usage", driver="requests")
+
+
+def distribution(bill: Bill, resource: str, gb: float, requests: float) -> None:
+    """A CloudFront distribution: GB to the internet and HTTPS requests, at the US and EU price."""
+    bill.add(resource, "cloudfront", "egress:first-10tb", gb, "GB", kind="usage", driver="requests")
+    bill.add(
+        resource, "cloudfront", "https-requests", requests / 10_000, "10k requests", kind="usage", driver="requests"
+    )
+
+
+def fargate(bill: Bill, resource: str, tasks: int, vcpu: float, memory_gb: float) -> None:
+    """Fargate tasks that run all month."""
+    bill.add(resource, "fargate", "vcpu", tasks * vcpu * HOURS_PER_MONTH, "vCPU-hour")
+    bill.add(resource, "fargate", "memory", tasks * memory_gb * HOURS_PER_MONTH, "GB-hour")
+
+
+def endpoint(bill: Bill, resource: str, interfaces: int, gb: float) -> None:
+    """Interface endpoints of a VPC, one per service and zone, and the GB that pass them."""
+    bill.add(resource, "vpc-endpoint", "interface", interfaces * HOURS_PER_MONTH, "hour")
+    bill.add(resource, "vpc-endpoint", "interface-data", gb, "GB", kind="usage", driver="requests")

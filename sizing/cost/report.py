@@ -1,0 +1,199 @@
+"""The cost report: lines, totals, planning figures beside list prices."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cached_property
+
+from sizing.billing.charge import Charge, Kind
+from sizing.billing.plan_bill import bill_regions
+from sizing.catalogue import Catalogue, Price
+from sizing.estimate import CORNERS, Corner
+from sizing.sizer import Design, size_corners
+
+CENT = Decimal("0.01")
+QUANTITY_STEP = Decimal("0.000001")
+
+COMPONENTS = (
+    "compute",
+    "database",
+    "vector_store",
+    "object_store",
+    "cache",
+    "balancer",
+    "network",
+    "monitoring",
+    "logs",
+    "backup",
+    "security",
+    "registry",
+    "llm",
+    "embedding",
+)
+"""The order in which every report lists the components."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """USD a month at the three corners, each rounded to the cent."""
+
+    low: Decimal
+    expected: Decimal
+    high: Decimal
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(self.low + other.low, self.expected + other.expected, self.high + other.high)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(self.low - other.low, self.expected - other.expected, self.high - other.high)
+
+    def at(self, corner: Corner) -> Decimal:
+        """Return the value at one corner."""
+        return self.low if corner == "low" else self.high if corner == "high" else self.expected
+
+
+ZERO = Money(Decimal(0), Decimal(0), Decimal(0))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CostLine:
+    """One SKU of one resource: quantity and cost a month at the three corners.
+
+    ``site`` is the plan's region, ``region`` the one whose price applies; ``high_sku`` differs from
+    ``sku`` where the high corner needs a larger class.
+    ``monthly_usd`` is None where the catalogue has no price; each corner is quantity x price, rounded
+    half-even to the cent once, so that every total is the exact sum of the lines that are shown.
+    """
+
+    id: str
+    resource: str
+    component: str
+    kind: Kind
+    provider: str
+    service: str
+    sku: str
+    region: str
+    site: str
+    unit: str
+    driver: str
+    high_sku: str
+    quantity: tuple[Decimal, Decimal, Decimal]
+    price: Price | None
+    monthly_usd: Money | None
+
+    @property
+    def unit_usd(self) -> Decimal | None:
+        return self.price.usd if self.price else None
+
+    @property
+    def is_priced(self) -> bool:
+        return self.monthly_usd is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostReport:
+    """The priced lines of one design, and their sums."""
+
+    lines: tuple[CostLine, ...]
+
+    @cached_property
+    def unpriced(self) -> tuple[CostLine, ...]:
+        """Lines without a list price; a total that leaves them out is partial."""
+        return tuple(line for line in self.lines if not line.is_priced)
+
+    @cached_property
+    def total(self) -> Money:
+        """The sum of the priced lines."""
+        return add_up(self.lines)
+
+    @cached_property
+    def baseline(self) -> Money:
+        """What is due before the first request: lines of kind resource."""
+        return add_up(line for line in self.lines if line.kind == "resource")
+
+    @cached_property
+    def usage(self) -> Money:
+        """What grows with use: lines of kind usage and external."""
+        return add_up(line for line in self.lines if line.kind != "resource")
+
+    @cached_property
+    def by_component(self) -> Mapping[str, tuple[CostLine, ...]]:
+        """Lines by component, in the order of COMPONENTS; components without lines are left out."""
+        return {
+            component: lines
+            for component in COMPONENTS
+            if (lines := tuple(line for line in self.lines if line.component == component))
+        }
+
+    @cached_property
+    def by_driver(self) -> Mapping[str, Money]:
+        """Cost by what moves it."""
+        drivers = dict.fromkeys(line.driver for line in self.lines)
+        return {driver: add_up(line for line in self.lines if line.driver == driver) for driver in drivers}
+
+    @cached_property
+    def prices(self) -> tuple[Price, ...]:
+        """Every price that the report rests on, once."""
+        return tuple({line.price.key: line.price for line in self.lines if line.price is not None}.values())
+
+
+def add_up(lines: Iterable[CostLine]) -> Money:
+    """Add the priced lines."""
+    total = ZERO
+    for line in lines:
+        if line.monthly_usd is not None:
+            total = total + line.monthly_usd
+    return total
+
+
+def price_design(drawn: Design) -> CostReport:
+    """Return the bill of a design at its three corners."""
+    corners = {corner: bill_regions(drawn, sized) for corner, sized in size_corners(drawn).items()}
+    return price_charges(corners, drawn.prices)
+
+
+def price_charges(corners: Mapping[Corner, Iterable[Charge]], prices: Catalogue) -> CostReport:
+    """Price the charges of three corners, matched by id; a charge absent at a corner counts zero there."""
+    matched: dict[str, list[Charge | None]] = {}
+    for index, corner in enumerate(CORNERS):
+        for charge in corners[corner]:
+            found = matched.setdefault(charge.id, [None, None, None])
+            earlier = found[index]
+            found[index] = charge if earlier is None else charge._replace(quantity=earlier.quantity + charge.quantity)
+    return CostReport(lines=tuple(_line(key, charges, prices) for key, charges in matched.items()))
+
+
+def _line(key: str, charges: list[Charge | None], prices: Catalogue) -> CostLine:
+    shown = charges[1] or charges[2] or charges[0]
+    assert shown is not None, "a line has a charge at one corner at least"  # noqa: S101
+    quantities = []
+    amounts: list[Decimal | None] = []
+    for charge in charges:
+        quantity = Decimal(0) if charge is None else Decimal(repr(charge.quantity)).quantize(QUANTITY_STEP)
+        quantities.append(quantity)
+        if charge is None:
+            amounts.append(Decimal(0))
+            continue
+        price = prices.find(charge.provider, charge.service, charge.sku, charge.region, charge.group)
+        usd = None if price is None else price.usd
+        amounts.append(None if usd is None else (quantity * usd).quantize(CENT, rounding=ROUND_HALF_EVEN))
+    low, expected, high = amounts
+    return CostLine(
+        id=key,
+        resource=shown.resource,
+        component=shown.component,
+        kind=shown.kind,
+        provider=shown.provider,
+        service=shown.service,
+        sku=shown.sku,
+        region=shown.region,
+        site=shown.site,
+        unit=shown.unit,
+        driver=shown.driver,
+        quantity=(quantities[0], quantities[1], quantities[2]),
+        high_sku=charges[2].sku if charges[2] is not None else shown.sku,
+        price=prices.find(shown.provider, shown.service, shown.sku, shown.region, shown.group),
+        monthly_usd=Money(low, expected, high)
+        if low is not None and expected is not None and high is not None
+        else None,
+    )

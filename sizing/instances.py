@@ -1,0 +1,85 @@
+"""Instance classes and the choice among them (``data/instances.csv``)."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from sizing.catalogue import Catalogue
+from sizing.regions import Region, regions
+from sizing.tables import read_table
+
+REFERENCE_REGIONS = {"aws": "us-east-1", "alicloud": "cn-beijing"}
+"""Where a class's price orders the candidates if the wanted region has none: prices differ between
+regions by a nearly constant factor, so the order is the same."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instance:
+    """One class of a cloud's service; ``gpu`` is empty where it has none."""
+
+    cloud: str
+    service: str
+    name: str
+    vcpu: int
+    memory_gb: float
+    architecture: str
+    burstable: bool
+    gpu: str
+
+
+@cache
+def instances(cloud: str, service: str) -> tuple[Instance, ...]:
+    """Return the classes of a service, in the order of the table."""
+    return tuple(
+        Instance(
+            cloud=cloud,
+            service=service,
+            name=row["class"],
+            vcpu=int(row["vcpu"]),
+            memory_gb=float(row["memory_gb"]),
+            architecture=row["architecture"],
+            burstable=row["burstable"] == "yes",
+            gpu=row["gpu"],
+        )
+        for row in read_table("instances.csv")
+        if row["cloud"] == cloud and row["service"] == service
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PriceOrder:
+    """Unit prices as floats, to order candidates by; no bill is made from them."""
+
+    prices: Catalogue
+
+    def of(self, region: Region, service: str, sku: str) -> float:
+        """Return USD an hour in the region, in the reference region, or infinity."""
+        usd = self.prices.usd(region.cloud, service, sku, region.region, region.price_group)
+        if usd is None:
+            home = regions()[region.cloud, REFERENCE_REGIONS[region.cloud]]
+            usd = self.prices.usd(region.cloud, service, sku, home.region, home.price_group)
+            return math.inf if usd is None else float(usd)
+        return float(usd)
+
+
+def cheapest(
+    candidates: tuple[Instance, ...],
+    count: Callable[[Instance], int | None],
+    price: Callable[[Instance], float],
+) -> tuple[Instance, int] | None:
+    """Return the class and number of nodes that cost least in all, None where nothing fits.
+
+    ``count`` returns how many nodes of a class are needed, None where the class cannot do it. As the
+    need grows every count grows or its class drops out, so the least total never falls.
+    """
+    best: tuple[float, float, int, Instance] | None = None
+    for instance in candidates:
+        nodes = count(instance)
+        if nodes is None:
+            continue
+        total = nodes * price(instance)
+        rank = (total, instance.memory_gb, nodes, instance)
+        if best is None or rank[:3] < best[:3]:
+            best = rank
+    return None if best is None else (best[3], best[2])

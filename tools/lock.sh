@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Writes requirements.lock: every dependency of every extra, pinned with hashes, for all platforms.
+set -euo pipefail
+env=.envs/lock
+[ -x "$env/bin/uv" ] || { python3 -m venv "$env" && "$env/bin/pip" install --quiet 'uv==0.13.9'; }
+"$env/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras \
+  --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+if grep -nE 'https?://' requirements.lock; then
+  echo "lock: requirements.lock must not carry addresses" >&2
+  exit 1
+fi
