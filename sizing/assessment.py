@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from sizing.catalogue import STALE_AFTER_DAYS, Catalogue, Price, catalogue
@@ -89,5 +89,5 @@ def assess(
         applied=applied,
         swings=find_swings(drawn),
         simulation=simulate(drawn, samples, advance=advance) if samples else None,
-        today=today or date.today(),
+        today=today or datetime.now(UTC).date(),
     )

@@ -1,10 +1,10 @@
-"""Every sentence and label that people read, in English and Chinese (``data/messages.csv``)."""
+"""Every sentence and label that people read, in English and Chinese (``data/messages/*.csv``)."""
 
 from collections.abc import Mapping
 from functools import cache
 from typing import Literal
 
-from sizing.tables import read_table
+from sizing.tables import read_table, table_names
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -13,7 +13,11 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 @cache
 def messages(language: Language) -> dict[str, str]:
     """Return all templates of one language by code."""
-    return {row["code"]: row[language] for row in read_table("messages.csv")}
+    found: dict[str, str] = {}
+    for name in table_names():
+        if name.startswith("messages/"):
+            found.update({row["code"]: row[language] for row in read_table(name)})
+    return found
 
 
 def render(code: str, language: Language, values: Mapping[str, object] | None = None) -> str:

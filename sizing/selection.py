@@ -106,9 +106,7 @@ def choose(component: str, metrics: Metrics, insisted: str | None = None) -> Cho
         chosen=chosen,
         overridden=insisted is not None,
         reasons=_reasons(component, chosen, names, fired, metrics, insisted is not None),
-        rejected=tuple(
-            _rejection(component, name, chosen, names, fired[name], metrics) for name in names if name != chosen
-        ),
+        rejected=tuple(_rejection(component, name, chosen, fired[name], metrics) for name in names if name != chosen),
         warnings=tuple(rule.reason(metrics) for rule in fired[chosen]),
     )
 
@@ -132,9 +130,7 @@ def _reasons(
     return (Reason(code=f"chosen.{component}.{chosen}", values={"candidate": chosen}), *seen.values())
 
 
-def _rejection(
-    component: str, name: str, chosen: str, names: tuple[str, ...], fired: list[Rule], metrics: Metrics
-) -> Rejection:
+def _rejection(component: str, name: str, chosen: str, fired: list[Rule], metrics: Metrics) -> Rejection:
     if not fired:
         code = f"spare.{component}.{name}"
         return Rejection(candidate=name, force="not-needed", reasons=(Reason(code=code, values={"chosen": chosen}),))

@@ -226,13 +226,11 @@ def _probe_site(workload: Workload) -> Site:
 def _world(workload: Workload) -> tuple[Region, ...]:
     """The world-wide default within the clouds and the jurisdiction that the workload allows."""
     found: list[Region] = []
-    for region in global_regions(workload.residency):
-        if region.cloud not in workload.clouds:
-            other = regions().get((workload.clouds[0], region.pair))
-            if other is None or workload.residency not in (None, other.jurisdiction):
-                continue
-            region = other
-        if region not in found:
+    for listed in global_regions(workload.residency):
+        region: Region | None = listed
+        if listed.cloud not in workload.clouds:
+            region = regions().get((workload.clouds[0], listed.pair))
+        if region is not None and region not in found and workload.residency in (None, region.jurisdiction):
             found.append(region)
     return tuple(found)
 
@@ -506,18 +504,3 @@ def _residency_warnings(workload: Workload, plan: RegionPlan) -> list[Reason]:
             )
         )
     return found
-
-
-__all__ = [
-    "Design",
-    "SizedRegion",
-    "balancer_lcu_hours",
-    "design",
-    "draw_plan",
-    "lcu_hours",
-    "weigh",
-    "place",
-    "size",
-    "size_corners",
-    "size_regions",
-]

@@ -145,7 +145,7 @@ def _region(entry: RegionDocument, clouds: tuple[str, ...]) -> RegionRequest:
 def _task_models(chosen: Mapping[str, str]) -> dict[str, str]:
     every = chosen.get("default")
     models = dict.fromkeys(TASKS, every) if every else {}
-    return {**models, **{task: name for task, name in chosen.items() if task != "default"}}  # type: ignore[dict-item]
+    return {**models, **{task: name for task, name in chosen.items() if task != "default"}}
 
 
 def _overrides(chosen: Mapping[str, str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ def instance(bill: Bill, resource: str, name: str, count: int = 1, hours: float 
     bill.add(resource, "ec2", name, count * hours, "hour", slot=CLASS)
 
 
-def credits(bill: Bill, resource: str, vcpu_hours: float) -> None:
+def cpu_credits(bill: Bill, resource: str, vcpu_hours: float) -> None:
     """CPU credits that burstable instances use beyond their baseline, in vCPU-hours."""
     bill.add(resource, "ec2", "t3-cpu-credits", vcpu_hours, "vCPU-hour", kind="usage", driver="requests")
 

@@ -20,7 +20,7 @@ from sizing.selection import rules_for
 from sizing.sizer import Design, component_metrics, design, size_regions, weigh
 from sizing.workload import Workload
 
-Status = Literal["available", "in-plan", "not-applicable", "no-price"]
+Status = Literal["available", "in-plan", "not-applicable"]
 Transform = Callable[[Design], Workload | None]
 
 DOMESTIC_MODEL = "qwen3-30b-a3b-instruct-2507"
@@ -45,14 +45,15 @@ class Strategy:
 class Outcome:
     """What a strategy does to this workload's bill at the expected values.
 
-    ``saved_usd`` is None where the two plans are not priced alike; ``values`` fill the message that
-    says what the saving costs in quality or work.
+    ``partial`` counts the changed lines without a list price: such a saving is never ranked. ``values``
+    fill the message that says what the saving costs in quality or work.
     """
 
     name: str
     section: str
     status: Status
     saved_usd: Decimal | None
+    partial: int = 0
     values: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -100,7 +101,7 @@ def _unchanged(drawn: Design) -> Workload | None:
     return drawn.workload
 
 
-def _nothing(drawn: Design) -> Workload | None:
+def _nothing(_drawn: Design) -> Workload | None:
     return None
 
 
@@ -193,19 +194,27 @@ def apply_strategies(workload: Workload, names: tuple[str, ...], prices: Catalog
 def weigh_strategies(drawn: Design, report: CostReport) -> tuple[Outcome, ...]:
     """Return every strategy's outcome: first what is available, by USD saved, then what is in the plan."""
     outcomes = [_outcome(strategy, drawn, report) for strategy in STRATEGIES.values()]
-    order = {"available": 0, "no-price": 1, "in-plan": 2, "not-applicable": 3}
-    return tuple(sorted(outcomes, key=lambda outcome: (order[outcome.status], -(outcome.saved_usd or Decimal(0)))))
+    order = {"available": 0, "in-plan": 1, "not-applicable": 2}
+    return tuple(
+        sorted(
+            outcomes,
+            key=lambda o: (order[o.status], o.partial > 0 or o.saved_usd is None, -(o.saved_usd or Decimal(0))),
+        )
+    )
 
 
 def cheapest_change(outcomes: tuple[Outcome, ...]) -> Outcome | None:
     """Return the available strategy that saves most, None where none saves anything."""
-    saving = [o for o in outcomes if o.status == "available" and o.saved_usd is not None and o.saved_usd > 0]
+    saving = [
+        o for o in outcomes if o.status == "available" and not o.partial and o.saved_usd is not None and o.saved_usd > 0
+    ]
     return max(saving, key=lambda outcome: outcome.saved_usd or Decimal(0)) if saving else None
 
 
 def _outcome(strategy: Strategy, drawn: Design, report: CostReport) -> Outcome:
     values = _values(strategy, drawn)
-    for status, transform, sign in (("available", strategy.apply, -1), ("in-plan", strategy.undo, 1)):
+    ways: tuple[tuple[Status, Transform, int], ...] = (("available", strategy.apply, -1), ("in-plan", strategy.undo, 1))
+    for status, transform, sign in ways:
         try:
             changed = transform(drawn)
             if changed is None:
@@ -214,20 +223,19 @@ def _outcome(strategy: Strategy, drawn: Design, report: CostReport) -> Outcome:
         except SizingError:
             continue
         difference = compare_reports(report, other)
-        new_gaps = len(other.unpriced) - len(report.unpriced)
-        if new_gaps > 0 or any(line.delta is None and line.change != "same" for line in difference.lines):
-            return _make(strategy, "no-price" if status == "available" else "in-plan", None, values)
-        saved = difference.delta.expected * sign
-        if strategy.name == "storage-tiers":
-            saved = saved.copy_abs() if saved == 0 else saved
-        return _make(strategy, status, saved, values)
+        partial = sum(line.delta is None and line.change != "same" for line in difference.lines)
+        return _make(strategy, status, difference.delta.expected * sign + 0, values, partial)
     if strategy.name == "storage-tiers" and drawn.chosen("object_store") == "bucket":
         return _make(strategy, "in-plan", _storage_saving(drawn, report), values)
     return _make(strategy, "not-applicable", None, values)
 
 
-def _make(strategy: Strategy, status: str, saved: Decimal | None, values: Mapping[str, str]) -> Outcome:
-    return Outcome(name=strategy.name, section=strategy.section, status=status, saved_usd=saved, values=values)  # type: ignore[arg-type]
+def _make(
+    strategy: Strategy, status: Status, saved: Decimal | None, values: Mapping[str, str], partial: int = 0
+) -> Outcome:
+    return Outcome(
+        name=strategy.name, section=strategy.section, status=status, saved_usd=saved, partial=partial, values=values
+    )
 
 
 def _storage_saving(drawn: Design, report: CostReport) -> Decimal | None:

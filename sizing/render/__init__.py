@@ -1,0 +1,1 @@
+"""One assessment, several renderers: terminal, Markdown, HTML, JSON, CSV, Infracost's JSON."""
