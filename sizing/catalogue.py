@@ -6,13 +6,13 @@ A row of evidence ``none`` says that a price was looked for and not found; it ne
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from pathlib import Path
 
-from sizing.errors import CatalogueError
+from sizing.errors import CatalogueError, InvalidWorkload
 from sizing.tables import DATA, read_table
 
 EVIDENCE = ("high", "medium", "low", "none")
@@ -132,6 +132,41 @@ def catalogue() -> Catalogue:
         listed.update({price.key: price for price in prices})
         checks.extend(more)
     return Catalogue(listed, tuple(checks))
+
+
+def load_catalogue(files: tuple[Path, ...] = (), rates: tuple[str, ...] = ()) -> Catalogue:
+    """Return our catalogue with the user's price files over it and the user's exchange rates in it.
+
+    ``rates`` are texts such as ``CNY=7.2`` (units per USD). Raises CatalogueError for a bad file,
+    InvalidWorkload for a bad rate.
+    """
+    if not files and not rates:
+        return catalogue()
+    known = {**exchange_rates(), **dict(parse_rate(text) for text in rates)}
+    listed = {key: _rerated(price, known) for key, price in catalogue().prices.items()}
+    own: list[Price] = []
+    for file in files:
+        own.extend(read_prices(file, known, origin=str(file))[0])
+    return Catalogue(listed, catalogue().checks).overridden(own)
+
+
+def parse_rate(text: str) -> tuple[str, Decimal]:
+    """Read ``CNY=7.2``; raises InvalidWorkload for anything else."""
+    currency, _, value = text.partition("=")
+    try:
+        rate = Decimal(value)
+    except InvalidOperation:
+        rate = Decimal(0)
+    if len(currency) != 3 or not currency.isupper() or not rate.is_finite() or rate <= 0:
+        raise InvalidWorkload("rate", text, "CURRENCY=UNITS_PER_USD, e.g. CNY=7.2")
+    return currency, rate
+
+
+def _rerated(price: Price, rates: Mapping[str, Decimal]) -> Price:
+    rate = rates.get(price.currency)
+    if price.amount is None or rate is None or rate == price.per_usd:
+        return price
+    return replace(price, per_usd=rate, usd=price.amount / rate)
 
 
 @cache

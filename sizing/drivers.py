@@ -9,13 +9,14 @@ from sizing.tables import read_table
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Driver:
-    """One quantity that moves size or cost.
+    """One quantity that moves size or cost; ``group`` is load, operations, tokens or storage.
 
     ``effect`` is 1 where more of it costs more and -1 where more of it costs less (a cache hit rate).
     ``origin`` names the section of the requirements that the default comes from, or "ours".
     """
 
     name: str
+    group: str
     unit: str
     default: Estimate | None
     minimum: float
@@ -46,6 +47,7 @@ def _driver(row: dict[str, str]) -> Driver:
     known = row["expected"] != ""
     return Driver(
         name=row["name"],
+        group=row["group"],
         unit=row["unit"],
         default=Estimate(float(row["low"]), float(row["expected"]), float(row["high"])) if known else None,
         minimum=float(row["minimum"]),

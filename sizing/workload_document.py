@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from sizing.drivers import Driver, drivers
 from sizing.errors import InvalidWorkload
 from sizing.estimate import SYNTAX, Estimate, parse_estimate
-from sizing.models import TASKS
+from sizing.models import TASKS, find_model
 from sizing.regions import CLOUDS, find_region, jurisdictions
 from sizing.workload import (
     ARCHITECTURES,
@@ -144,6 +144,8 @@ def _region(entry: RegionDocument, clouds: tuple[str, ...]) -> RegionRequest:
 
 def _task_models(chosen: Mapping[str, str]) -> dict[str, str]:
     every = chosen.get("default")
+    if every is not None:
+        find_model(every, "llm", "models.default")
     models = dict.fromkeys(TASKS, every) if every else {}
     return {**models, **{task: name for task, name in chosen.items() if task != "default"}}
 

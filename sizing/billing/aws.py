@@ -19,9 +19,11 @@ GLACIER_MINIMUM_DAYS = 90
 """S3 bills Standard-IA for 30 days and Glacier for 90 days at least."""
 
 
-def instance(bill: Bill, resource: str, name: str, count: int = 1, hours: float = HOURS_PER_MONTH) -> None:
-    """EC2 instances, on demand, Linux."""
-    bill.add(resource, "ec2", name, count * hours, "hour", slot=CLASS)
+def instance(
+    bill: Bill, resource: str, name: str, count: int = 1, hours: float = HOURS_PER_MONTH, purchase: str = ""
+) -> None:
+    """EC2 instances, Linux; ``purchase`` is "" (on demand) or "reserved-1yr" (standard, nothing upfront)."""
+    bill.add(resource, "ec2", f"{name}:{purchase}" if purchase else name, count * hours, "hour", slot=CLASS)
 
 
 def cpu_credits(bill: Bill, resource: str, vcpu_hours: float) -> None:
@@ -78,6 +80,15 @@ def balancer(bill: Bill, resource: str, lcu_hours: float, kind: str = "alb") -> 
     bill.add(resource, kind, "balancer", HOURS_PER_MONTH, "hour")
     unit = "LCU-hour" if kind == "alb" else "NLCU-hour"
     bill.add(resource, kind, "lcu" if kind == "alb" else "nlcu", lcu_hours, unit, kind="usage", driver="requests")
+
+
+def nlcu_hours(*, new_per_second: float, active: float, gb_per_hour: float, hours: float = HOURS_PER_MONTH) -> float:
+    """Capacity-unit hours of a network balancer for TCP, of hours that are all alike.
+
+    One NLCU is 800 new connections a second, 100,000 active ones, 1 GB in the hour (ELB price page, as
+    quoted in github:api-evangelist/amazon-elastic-load-balancing plans, read 2026-09-20).
+    """
+    return hours * max(new_per_second / 800.0, active / 100_000.0, gb_per_hour)
 
 
 def firewall(bill: Bill, resource: str, rules: int, requests: float) -> None:
@@ -142,6 +153,33 @@ def bucket(
     bill.add(
         resource, "s3", "standard-ia-put", infrequent_transitions / 1000, "1k requests", kind="usage", driver=driver
     )
+
+
+def stored_class(
+    bill: Bill,
+    resource: str,
+    name: str,
+    *,
+    gb: float = 0.0,
+    puts: float = 0.0,
+    gets: float = 0.0,
+    transitions: float = 0.0,
+    retrieved_gb: float = 0.0,
+    driver: str = "objects",
+) -> None:
+    """One S3 storage class: GB kept, requests, objects that a lifecycle moves into it, GB read back.
+
+    ``name`` is the SKU of its GB, such as ``standard-ia``. A transition costs what a PUT into the class
+    costs (S3 price page), and is a line of its own.
+    """
+    bill.add(resource, "s3", name, gb, "GB-month", kind="usage", driver=driver)
+    for sku, slot, requests in (
+        (f"{name}-put", f"{name}-put", puts),
+        (f"{name}-get", f"{name}-get", gets),
+        (f"{name}-put", f"{name}-transition", transitions),
+    ):
+        bill.add(resource, "s3", sku, requests / 1000, "1k requests", kind="usage", driver=driver, slot=slot)
+    bill.add(resource, "s3", f"{name}-retrieval", retrieved_gb, "GB", kind="usage", driver=driver)
 
 
 def log_group(bill: Bill, resource: str, ingested_gb: float, stored_gb: float, scanned_gb: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""The requirements' own figures, as quoted (``data/planning.csv``): never replaced, always beside ours."""
+"""The requirements' own figures, as quoted (``data/planning*.csv``): never replaced, always beside ours."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,12 +22,17 @@ class PlanningLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanningFigure:
-    """What the requirements say a tier costs; ``lines`` is empty where they give a total only."""
+    """What the requirements say a tier costs; ``lines`` is empty where they give a total only.
+
+    Tokens are a month's, None where the requirements name none for the tier.
+    """
 
     name: str
     total_usd: Decimal
     section: str
     lines: tuple[PlanningLine, ...]
+    llm_tokens: int | None
+    embedding_tokens: int | None
 
     def of(self, component: str) -> Decimal | None:
         """Return the planning figure of a component, None where the document has none."""
@@ -54,5 +59,13 @@ def planning_figures() -> dict[str, PlanningFigure]:
             for row in rows
             if row["planning"] == name and row["component"] != "total"
         )
-        figures[name] = PlanningFigure(name=name, total_usd=usd, section=total["section"], lines=lines)
+        tokens = next((row for row in read_table("planning_tokens.csv") if row["planning"] == name), None)
+        figures[name] = PlanningFigure(
+            name=name,
+            total_usd=usd,
+            section=total["section"],
+            lines=lines,
+            llm_tokens=None if tokens is None else int(tokens["llm_tokens"]),
+            embedding_tokens=None if tokens is None else int(tokens["embedding_tokens"]),
+        )
     return figures
