@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from sizing.catalogue import Catalogue
 from sizing.footprint import (
     REQUESTS_PER_VCPU_SECOND,
     Footprint,
@@ -17,7 +18,7 @@ from sizing.footprint import (
     qdrant_ram_gb,
     service_ram_mb,
 )
-from sizing.instances import Instance, PriceOrder, cheapest, instances
+from sizing.instances import Instance, cheapest, instances, node_classes, order_price
 from sizing.measures import SECONDS_PER_MONTH
 from sizing.models import Model
 from sizing.plan import CacheSpec, ComputeSpec, DatabaseSpec, VectorStoreSpec
@@ -51,7 +52,7 @@ class Site:
 
     region: Region
     tier: Tier
-    order: PriceOrder
+    prices: Catalogue
     architecture: str
     embedding_mode: str
     embedding: Model
@@ -62,16 +63,10 @@ class Site:
 
     def nodes_for(self, *, burstable: bool, gpu: bool = False) -> tuple[Instance, ...]:
         """Return the classes that the service or Qdrant may run on here."""
-        return tuple(
-            instance
-            for instance in instances(self.region.cloud, self.node_service)
-            if instance.architecture == self.architecture
-            and (burstable or not instance.burstable)
-            and bool(instance.gpu) == gpu
-        )
+        return node_classes(self.region.cloud, self.node_service, self.architecture, burstable=burstable, gpu=gpu)
 
     def price(self, service: str, sku: str) -> float:
-        return self.order.of(self.region, service, sku)
+        return order_price(self.prices, self.region, service, sku)
 
 
 def round_disk(gb: float, floor: int) -> int:

@@ -93,6 +93,7 @@ class Catalogue:
     prices: Mapping[tuple[str, str, str, str], Price]
     checks: tuple[Price, ...] = ()
     _found: dict[tuple[str, str, str, str, str], Price | None] = field(default_factory=dict, compare=False, repr=False)
+    _units: dict[tuple[str, str, str, str, str], float | None] = field(default_factory=dict, compare=False, repr=False)
 
     def find(self, provider: str, service: str, sku: str, region: str, group: str = "") -> Price | None:
         """Return the price, or the row that says it is unknown, or None where the catalogue is silent."""
@@ -113,6 +114,14 @@ class Catalogue:
         """Return the price in USD, None where it is unknown."""
         price = self.find(provider, service, sku, region, group)
         return price.usd if price else None
+
+    def unit_usd(self, provider: str, service: str, sku: str, region: str, group: str = "") -> float | None:
+        """Return the price in USD as a float, for ordering and simulation; no bill is made from it."""
+        key = (provider, service, sku, region, group)
+        if key not in self._units:
+            usd = self.usd(*key)
+            self._units[key] = None if usd is None else float(usd)
+        return self._units[key]
 
     def overridden(self, prices: Iterable[Price]) -> "Catalogue":
         """Return a catalogue in which these prices replace or extend ours."""

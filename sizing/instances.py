@@ -47,20 +47,26 @@ def instances(cloud: str, service: str) -> tuple[Instance, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PriceOrder:
-    """Unit prices as floats, to order candidates by; no bill is made from them."""
+@cache
+def node_classes(cloud: str, service: str, architecture: str, *, burstable: bool, gpu: bool) -> tuple[Instance, ...]:
+    """Return the classes of an architecture, with or without burstable ones, with or without a GPU."""
+    return tuple(
+        instance
+        for instance in instances(cloud, service)
+        if instance.architecture == architecture and (burstable or not instance.burstable) and bool(instance.gpu) == gpu
+    )
 
-    prices: Catalogue
 
-    def of(self, region: Region, service: str, sku: str) -> float:
-        """Return USD an hour in the region, in the reference region, or infinity."""
-        usd = self.prices.usd(region.cloud, service, sku, region.region, region.price_group)
-        if usd is None:
-            home = regions()[region.cloud, REFERENCE_REGIONS[region.cloud]]
-            usd = self.prices.usd(region.cloud, service, sku, home.region, home.price_group)
-            return math.inf if usd is None else float(usd)
-        return float(usd)
+def order_price(prices: Catalogue, region: Region, service: str, sku: str) -> float:
+    """Return USD an hour to order candidates by: the region's, the reference region's, or infinity.
+
+    No bill is made from it.
+    """
+    unit = prices.unit_usd(region.cloud, service, sku, region.region, region.price_group)
+    if unit is None:
+        home = regions()[region.cloud, REFERENCE_REGIONS[region.cloud]]
+        unit = prices.unit_usd(region.cloud, service, sku, home.region, home.price_group)
+    return math.inf if unit is None else unit
 
 
 def cheapest(

@@ -25,7 +25,6 @@ from sizing.footprint import (
     measure,
 )
 from sizing.horizon import find_limits
-from sizing.instances import PriceOrder
 from sizing.models import TASKS, Model, find_model, models
 from sizing.plan import (
     BackupSpec,
@@ -216,7 +215,7 @@ def _probe_site(workload: Workload) -> Site:
     return Site(
         region=next(iter(regions().values())),
         tier=tiers()["single-host"],
-        order=PriceOrder(catalogue()),
+        prices=catalogue(),
         architecture=workload.architecture,
         embedding_mode=workload.embedding,
         embedding=_probe_embedding(workload.embedding),
@@ -325,7 +324,7 @@ def _size_region(drawn: Design, placement: Placement, point: Point, open_regions
     site = Site(
         region=region,
         tier=tier,
-        order=PriceOrder(drawn.prices),
+        prices=drawn.prices,
         architecture=workload.architecture,
         embedding_mode=workload.embedding,
         embedding=embedding,

@@ -166,16 +166,24 @@ def price_charges(corners: Mapping[Corner, Iterable[Charge]], prices: Catalogue)
 def _line(key: str, charges: list[Charge | None], prices: Catalogue) -> CostLine:
     shown = charges[1] or charges[2] or charges[0]
     assert shown is not None, "a line has a charge at one corner at least"  # noqa: S101
-    quantities = []
+    quantities: list[Decimal] = []
     amounts: list[Decimal | None] = []
+    previous: Charge | None = None
     for charge in charges:
-        quantity = Decimal(0) if charge is None else Decimal(repr(charge.quantity)).quantize(QUANTITY_STEP)
-        quantities.append(quantity)
+        if charge is not None and charge == previous:
+            # Most baseline lines are alike at all corners.
+            quantities.append(quantities[-1])
+            amounts.append(amounts[-1])
+            continue
+        previous = charge
         if charge is None:
+            quantities.append(Decimal(0))
             amounts.append(Decimal(0))
             continue
+        quantity = Decimal(repr(charge.quantity)).quantize(QUANTITY_STEP)
         price = prices.find(charge.provider, charge.service, charge.sku, charge.region, charge.group)
         usd = None if price is None else price.usd
+        quantities.append(quantity)
         amounts.append(None if usd is None else (quantity * usd).quantize(CENT, rounding=ROUND_HALF_EVEN))
     low, expected, high = amounts
     return CostLine(

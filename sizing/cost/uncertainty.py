@@ -46,23 +46,19 @@ class Swing:
 
 
 class Pricer:
-    """Prices points of one design in floats, with every unit price looked up once."""
+    """Prices points of one design in floats."""
 
     def __init__(self, drawn: Design) -> None:
         self.drawn = drawn
-        self._units: dict[tuple[str, str, str, str, str], float] = {}
 
     def total_usd(self, point: Point) -> float:
         """Return USD a month of all priced charges at a point, sized within the design."""
         total = 0.0
-        units = self._units
+        unit_usd = self.drawn.prices.unit_usd
         for charge in bill_regions(self.drawn, size_regions(self.drawn, point)):
-            key = (charge.provider, charge.service, charge.sku, charge.region, charge.group)
-            unit = units.get(key)
-            if unit is None:
-                usd = self.drawn.prices.usd(*key)
-                unit = units[key] = 0.0 if usd is None else float(usd)
-            total += charge.quantity * unit
+            unit = unit_usd(charge.provider, charge.service, charge.sku, charge.region, charge.group)
+            if unit is not None:
+                total += charge.quantity * unit
         return total
 
 
