@@ -30,6 +30,11 @@ from sizing.workload import (
 MAX_FILE_BYTES = 1_000_000
 
 
+def _name_jurisdictions(schema: dict[str, Any]) -> None:
+    """Fill in the known jurisdictions when the schema is asked for: they are read from a table."""
+    schema["enum"] = [None, *jurisdictions()]
+
+
 class RegionDocument(BaseModel):
     """A region in a file: ``cloud`` may be left out where the id is unambiguous."""
 
@@ -52,7 +57,7 @@ class WorkloadWishes(BaseModel):
     clouds: list[str] = Field(default=list(CLOUDS), min_length=1, json_schema_extra={"items": {"enum": list(CLOUDS)}})
     regions: list[RegionDocument] = []
     availability_percent: float = Field(default=0.0, ge=0, le=99.999)
-    residency: str | None = Field(default=None, json_schema_extra={"enum": [None, *jurisdictions()]})
+    residency: str | None = Field(default=None, json_schema_extra=_name_jurisdictions)
     gdpr: bool = False
     dimensions: int = Field(default=1024, ge=64, le=8192)
     embedding: str = Field(default="remote", json_schema_extra={"enum": list(EMBEDDINGS)})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sizing.commands.workload_options import GROUPS, GroupedOption, collect_document, workload_options
+from sizing.commands.workload_options import GROUPS, GroupedOption, collect_document, workload_parameters
 from sizing.errors import InvalidWorkload, SizingError
 from sizing.messages import LANGUAGES, Language
 
@@ -44,6 +44,9 @@ class SizeGroup(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101
         return command
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*workload_parameters(), *super().get_params(ctx)]
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for group, heading in GROUPS.items():
             records = []
@@ -72,7 +75,6 @@ class SizeGroup(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@workload_options
 @click.option("--apply", "apply", metavar="NAME[,NAME]", help="Apply strategies that save money before the report.")
 @click.option(
     "--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True, help="Form of the report."

@@ -1,8 +1,9 @@
 """The flags that describe a workload: one per driver, and the wishes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -12,8 +13,6 @@ from sizing.models import TASKS, models
 from sizing.regions import CLOUDS, jurisdictions, regions
 from sizing.selection import candidates
 from sizing.workload import ARCHITECTURES, EMBEDDINGS, OVERRIDABLE, request_region
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 GROUPS = {
     "load": "Users and memories",
@@ -30,68 +29,58 @@ GROUPS = {
 class GroupedOption(click.Option):
     """An option that the help page lists under a heading."""
 
-    def __init__(self, *args: Any, group: str = "output", **kwargs: Any) -> None:
+    def __init__(self, names: Sequence[str], group: str, **settings: Any) -> None:
         self.group = group
-        super().__init__(*args, **kwargs)
+        super().__init__(names, **settings)
 
 
-def workload_options(command: F) -> F:
-    """Add every flag of a workload to a command."""
-    for option in reversed(_options()):
-        command = option(command)
-    return command
+@cache
+def workload_parameters() -> tuple[GroupedOption, ...]:
+    """Return every flag of a workload, in the order of the help page.
 
-
-def _options() -> list[Callable[[F], F]]:
-    flags = [
-        _flag(
-            "--file",
-            "-f",
-            "file",
-            type=click.Path(path_type=Path),
-            group="load",
-            help="Read a TOML or YAML workload; flags win over it. `reme-size init` writes one.",
-        )
-    ]
+    Made when a command line is read, because the tables behind it are files.
+    """
+    file_help = "Read a TOML or YAML workload; flags win over it. `reme-size init` writes one."
+    flags = [_flag("--file", "-f", "file", type=click.Path(path_type=Path), group="load", help=file_help)]
     flags += [_driver_flag(driver) for driver in drivers().values()]
     flags.append(
         _flag("--memories", group="load", metavar="N", help="Memories in total, instead of --memories-per-user.")
     )
     flags += _wishes()
-    flags += [
-        _flag(
-            f"--{name.replace('_', '-')}",
-            f"override_{name}",
-            type=click.Choice(candidates(name)),
-            group="overrides",
-            help=f"Insist on this {name.replace('_', ' ')}.",
+    for name in OVERRIDABLE:
+        choices = click.Choice(candidates(name))
+        text = f"Insist on this {OVERRIDE_NAMES.get(name, name.replace('_', ' '))}."
+        flags.append(
+            _flag(f"--{name.replace('_', '-')}", f"override_{name}", type=choices, group="overrides", help=text)
         )
-        for name in OVERRIDABLE
-    ]
-    return flags
+    return tuple(flags)
 
 
-def _flag(*names: str, group: str, **settings: Any) -> Callable[[F], F]:
-    return click.option(*names, cls=GroupedOption, group=group, **settings)
+OVERRIDE_NAMES = {"nat": "number of NAT gateways"}
 
 
-def _driver_flag(driver: Driver) -> Callable[[F], F]:
+def _flag(*names: str, group: str, **settings: Any) -> GroupedOption:
+    return GroupedOption(names, group=group, **settings)
+
+
+def _driver_flag(driver: Driver) -> GroupedOption:
     default = driver.default
     text = f"{driver.help_en}, {driver.unit}."
     if default is not None:
         shown = (
             f"{default.expected:g}" if default.is_exact else f"{default.low:g}..{default.expected:g}..{default.high:g}"
         )
-        text += f"  [default: {shown}, {driver.origin}]"
+        text += f"  [default: {shown}; {driver.origin}]"
     return _flag(driver.flag, driver.name, metavar="N|L..E..H", group=driver.group, help=text)
 
 
-def _wishes() -> list[Callable[[F], F]]:
+def _wishes() -> list[GroupedOption]:
+    nodes = "[CLOUD:]REGION[=NODES]"
+    tasks = ", ".join(TASKS)
     return [
         _flag("--name", group="wishes", metavar="TEXT", help="Name of the service, shown in reports."),
         _flag(
             "--cloud",
-            "cloud",
             multiple=True,
             type=click.Choice(CLOUDS),
             group="wishes",
@@ -99,12 +88,11 @@ def _wishes() -> list[Callable[[F], F]]:
         ),
         _flag(
             "--region",
-            "region",
             multiple=True,
-            metavar="[CLOUD:]REGION[=NODES]",
+            metavar=nodes,
             group="wishes",
             shell_complete=complete_regions,
-            help="Region, with nodes if they matter. Repeatable.",
+            help="Region, with its nodes if they matter. Repeatable.",
         ),
         _flag(
             "--availability",
@@ -124,7 +112,7 @@ def _wishes() -> list[Callable[[F], F]]:
             group="wishes",
             help="Retention of a GDPR deployment: working memory 30 days.",
         ),
-        _flag("--dimensions", type=int, metavar="N", group="wishes", help="Vector dimensions.  [default: 1024, §3.3]"),
+        _flag("--dimensions", type=int, metavar="N", group="wishes", help="Vector dimensions.  [default: 1024; §3.3]"),
         _flag(
             "--embedding",
             type=click.Choice(EMBEDDINGS),
@@ -146,11 +134,10 @@ def _wishes() -> list[Callable[[F], F]]:
         ),
         _flag(
             "--task-model",
-            "task_model",
             multiple=True,
             metavar="TASK=MODEL",
             group="wishes",
-            help=f"Model of one task ({', '.join(TASKS)}). Repeatable.",
+            help=f"Model of one task ({tasks}). Repeatable.",
         ),
         _flag(
             "--embedding-model",

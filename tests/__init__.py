@@ -1,0 +1,1 @@
+"""Tests of every part; run with pytest from the root of the repository."""

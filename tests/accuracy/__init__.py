@@ -1,0 +1,1 @@
+"""How far our figures reproduce those that others publish, component by component."""

@@ -1,0 +1,54 @@
+"""Fixtures for all tests: golden files with an update flag, and the four scenarios of the requirements."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from sizing.estimate import Estimate
+from sizing.workload import Workload, sample_workload
+
+GOLDEN = Path(__file__).parent / "golden"
+TODAY = date(2026, 11, 22)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="Rewrite the golden files from what is produced now.")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with a golden file; ``pytest --update-golden`` rewrites it."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"{name} is missing: run pytest --update-golden and read what it wrote"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
+
+
+@pytest.fixture(autouse=True)
+def no_surprises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the width and colours of a developer's terminal out of the tests."""
+    for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+SCENARIOS: dict[str, Workload] = {
+    "personal": sample_workload(50),
+    "team": sample_workload(90).with_driver("memories_per_user", Estimate.exactly(8000)),
+    "company": sample_workload(500),
+    "platform": sample_workload(5000),
+}
+"""The four rows of the requirements' closing table."""
+
+
+@pytest.fixture(params=list(SCENARIOS))
+def scenario(request: pytest.FixtureRequest) -> str:
+    """The name of each scenario in turn."""
+    return str(request.param)
