@@ -11,8 +11,9 @@ from sizing.cost.planning import PlanningFigure, planning_figures
 from sizing.cost.report import CostReport, price_design
 from sizing.cost.strategies import Outcome, apply_strategies, cheapest_change, weigh_strategies
 from sizing.cost.uncertainty import Simulation, Swing, find_swings, simulate
+from sizing.design import Design, design
 from sizing.plan import Plan
-from sizing.sizer import Design, design, draw_plan
+from sizing.planner import draw_plan
 from sizing.workload import Workload
 
 

@@ -69,6 +69,32 @@ class Site:
         return order_price(self.prices, self.region, service, sku)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """What ties the low and the high corner to the expected plan, so that no line runs backwards.
+
+    A larger need can be cheapest with fewer, larger nodes; their number of root disks would then fall
+    while the need grows. At the high corner nodes and disks are therefore at least, at the low corner
+    at most, those of the expected plan.
+    """
+
+    least_nodes: int = 0
+    most_nodes: int = 1_000_000
+    least_disk_gb: int = 0
+    most_disk_gb: int = 1_000_000_000
+
+    def nodes(self, count: int) -> int:
+        """Return the count within the bounds."""
+        return max(self.least_nodes, min(self.most_nodes, count))
+
+    def disk_gb(self, each: int, nodes: int) -> int:
+        """Return the disk of each node so that all together stay within the bounds."""
+        return max(math.ceil(self.least_disk_gb / nodes), min(self.most_disk_gb // nodes, each))
+
+
+UNBOUND = Bounds()
+
+
 def round_disk(gb: float, floor: int) -> int:
     """Round a disk up to the next step, with headroom, never below its floor."""
     return max(floor, math.ceil(gb * DISK_HEADROOM / DISK_STEP_GB) * DISK_STEP_GB)
@@ -102,7 +128,14 @@ def node_memory_gb(site: Site, load: Footprint, workers: int, vector_engine: str
 
 
 def size_compute(
-    site: Site, load: Footprint, vector_engine: str, local_gb: float, nodes_wanted: int | None, floor_nodes: int
+    site: Site,
+    load: Footprint,
+    vector_engine: str,
+    local_gb: float,
+    *,
+    nodes_wanted: int | None,
+    floor_nodes: int,
+    bounds: Bounds = UNBOUND,
 ) -> ComputeSpec:
     """Size the nodes; with several, the loss of one leaves enough for the peak."""
     tier = site.tier
@@ -123,14 +156,14 @@ def size_compute(
         busy = max(math.ceil(need / instance.vcpu), math.ceil(cards))
         if not tier.spans_nodes:
             return 1 if busy <= 1 else None
-        return max(floor_nodes, busy + 1) if nodes_wanted is None else nodes_wanted
+        return bounds.nodes(max(floor_nodes, busy + 1)) if nodes_wanted is None else nodes_wanted
 
     allowed = site.nodes_for(burstable=tier.burstable, gpu=gpu) or site.nodes_for(burstable=True, gpu=gpu)
     found = cheapest(allowed, count, lambda instance: site.price(site.node_service, instance.name))
     if found is None:
         largest = max(allowed, key=lambda instance: (instance.memory_gb, instance.vcpu))
         nodes = 1 if not tier.spans_nodes else max(floor_nodes, math.ceil(need / largest.vcpu) + 1)
-        found = largest, nodes_wanted or nodes
+        found = largest, nodes_wanted or bounds.nodes(nodes)
     instance, nodes = found
     return ComputeSpec(
         instance_class=instance.name,
@@ -200,7 +233,7 @@ def choose_database_class(site: Site, memory_gb: float, multi_zone: bool) -> Ins
     return found[0] if found else max(allowed, key=lambda instance: instance.memory_gb)
 
 
-def size_vector_store(site: Site, load: Footprint, candidate: str) -> VectorStoreSpec:
+def size_vector_store(site: Site, load: Footprint, candidate: str, bounds: Bounds = UNBOUND) -> VectorStoreSpec:
     """Size the vector store; Qdrant's nodes carry ``replication_factor`` copies."""
     engine, placement = _VECTOR_PLACEMENT[candidate]
     nodes, name, disk, copies = 0, "", 0, 1
@@ -219,14 +252,16 @@ def size_vector_store(site: Site, load: Footprint, candidate: str) -> VectorStor
         found = cheapest(
             pool,
             lambda instance: (
-                None if instance.memory_gb < 4 else max(floor, math.ceil(need / (instance.memory_gb * 0.75 - 0.5)))
+                None
+                if instance.memory_gb < 4
+                else bounds.nodes(max(floor, math.ceil(need / (instance.memory_gb * 0.75 - 0.5))))
             ),
             lambda instance: site.price(service, instance.name),
         )
         assert found is not None, "every pool has a class of 4 GB"  # noqa: S101
         name, nodes = found[0].name, found[1]
         memory = need / nodes + 0.5
-        disk = round_disk(qdrant_disk_gb(load.memories, load.dimensions) * copies / nodes, 20)
+        disk = bounds.disk_gb(round_disk(qdrant_disk_gb(load.memories, load.dimensions) * copies / nodes, 20), nodes)
     elif placement in ("same-host", "managed"):
         width = 4.0 if engine == "chromadb" else 1.0
         memory = qdrant_ram_gb(load.memories, load.dimensions, width)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from sizing.errors import InvalidWorkload
 from sizing.plan import Plan
@@ -24,7 +24,7 @@ def plan_schema() -> dict[str, Any]:
 def read_plan(document: Mapping[str, object]) -> Plan:
     """Read a plan document back into a Plan; raises InvalidWorkload naming the field that is wrong."""
     try:
-        return TypeAdapter(Plan, config=ConfigDict(extra="ignore")).validate_json(json.dumps(dict(document)))
+        return TypeAdapter(Plan).validate_json(json.dumps(dict(document)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "plan"

@@ -7,8 +7,13 @@ account, not to the stack.
 from sizing.billing.charge import CLASS, Bill
 from sizing.measures import HOURS_PER_MONTH
 
-FIRST_EGRESS_GB = 10_240.0
-"""The first step of the internet egress price: 10 TB, as 10 x 1024 GB."""
+EGRESS_STEPS = (
+    ("internet:first-10tb", 10_240.0),
+    ("internet:next-40tb", 40_960.0),
+    ("internet:next-100tb", 102_400.0),
+    ("internet:over-150tb", float("inf")),
+)
+"""Steps of the internet egress price, in TB of 1024 GB (EC2 data transfer price page)."""
 
 GP3_FREE_IOPS = 3000
 GP3_FREE_MBPS = 125
@@ -112,9 +117,11 @@ def addresses(bill: Bill, resource: str, count: int) -> None:
 
 
 def egress(bill: Bill, resource: str, gb: float) -> None:
-    """Traffic to the internet: the first 10 TB, and what lies above at the next step's price."""
-    bill.add(resource, "egress", "internet:first-10tb", min(gb, FIRST_EGRESS_GB), "GB", kind="usage", driver="requests")
-    bill.add(resource, "egress", "internet:next-40tb", gb - FIRST_EGRESS_GB, "GB", kind="usage", driver="requests")
+    """Traffic to the internet in the price's steps: 10 TB, 40 TB, 100 TB, and what lies above."""
+    start = 0.0
+    for sku, size_gb in EGRESS_STEPS:
+        bill.add(resource, "egress", sku, min(gb - start, size_gb), "GB", kind="usage", driver="requests")
+        start += size_gb
 
 
 def cross_zone(bill: Bill, resource: str, gb: float) -> None:
@@ -219,7 +226,7 @@ def hosted_zone(bill: Bill, resource: str, queries: float, zones: int = 1) -> No
 
 
 def distribution(bill: Bill, resource: str, gb: float, requests: float) -> None:
-    """A CloudFront distribution: GB to the internet and HTTPS requests, at the US and EU price."""
+    """A CloudFront distribution: GB to the internet and HTTPS requests, at the US price."""
     bill.add(resource, "cloudfront", "egress:first-10tb", gb, "GB", kind="usage", driver="requests")
     bill.add(
         resource, "cloudfront", "https-requests", requests / 10_000, "10k requests", kind="usage", driver="requests"

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from sizing.billing import alicloud, aws
 from sizing.billing import models as providers
 from sizing.billing.charge import Bill, Charge
+from sizing.design import Design
 from sizing.footprint import RESULTS_PER_RETRIEVE, qdrant_disk_gb
 from sizing.measures import BYTES_PER_GB, DAYS_PER_MONTH, HOURS_PER_MONTH
 from sizing.plan import RegionPlan
 from sizing.regions import regions
-from sizing.sizer import Design, SizedRegion
+from sizing.sizer import SizedRegion
 
 MONTHS_IN_VIEW = 12
 """Long-lived logs and archives are billed as they stand after the first year."""

@@ -117,7 +117,7 @@ def assess_row(number: int, row: Mapping[str, str]) -> dict[str, str]:
     """Return the figures of one row, or its error."""
     from sizing.catalogue import catalogue
     from sizing.cost.report import price_design
-    from sizing.sizer import design
+    from sizing.design import design
     from sizing.workload_document import read_workload
 
     result = dict.fromkeys(RESULT_COLUMNS, "")

@@ -53,8 +53,8 @@ def _read_lines(path: Path) -> Lines:
             raise InvalidWorkload("file", str(path), "a report written by reme-size --format json") from None
     from sizing.catalogue import catalogue
     from sizing.cost.report import price_design
+    from sizing.design import design
     from sizing.render.document import describe_cost
-    from sizing.sizer import design
 
     report = price_design(design(read_workload(document), catalogue()))
     return {line["id"]: line for line in describe_cost(report)["lines"]}

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from sizing.catalogue import Catalogue
 from sizing.cost.report import CostLine, CostReport, add_up, price_design
+from sizing.design import Design, design
 from sizing.errors import SizingError
 from sizing.regions import regions
-from sizing.sizer import Design, design
 from sizing.workload import RegionRequest, Workload
 
 

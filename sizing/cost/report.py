@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 
 from sizing.billing.charge import Charge, Kind
 from sizing.billing.plan_bill import bill_regions
 from sizing.catalogue import Catalogue, Price
+from sizing.design import Design
 from sizing.estimate import CORNERS, Corner
-from sizing.sizer import Design, size_corners
+from sizing.sizer import size_corners
 
 CENT = Decimal("0.01")
 QUANTITY_STEP = Decimal("0.000001")
@@ -62,7 +63,7 @@ class CostLine:
     ``site`` is the plan's region, ``region`` the one whose price applies; ``high_sku`` differs from
     ``sku`` where the high corner needs a larger class.
     ``monthly_usd`` is None where the catalogue has no price; each corner is quantity x price, rounded
-    half-even to the cent once, so that every total is the exact sum of the lines that are shown.
+    half-up to the cent once, so that every total is the exact sum of the lines that are shown.
     """
 
     id: str
@@ -184,7 +185,7 @@ def _line(key: str, charges: list[Charge | None], prices: Catalogue) -> CostLine
         price = prices.find(charge.provider, charge.service, charge.sku, charge.region, charge.group)
         usd = None if price is None else price.usd
         quantities.append(quantity)
-        amounts.append(None if usd is None else (quantity * usd).quantize(CENT, rounding=ROUND_HALF_EVEN))
+        amounts.append(None if usd is None else (quantity * usd).quantize(CENT, rounding=ROUND_HALF_UP))
     low, expected, high = amounts
     return CostLine(
         id=key,

@@ -13,11 +13,12 @@ from typing import Literal
 from sizing.catalogue import Catalogue
 from sizing.cost.difference import compare_reports
 from sizing.cost.report import CostReport, price_design
+from sizing.design import Design, component_metrics, design, weigh
 from sizing.errors import ImpossiblePlan, InvalidWorkload, SizingError
 from sizing.estimate import Estimate
 from sizing.models import TASKS, models
 from sizing.selection import rules_for
-from sizing.sizer import Design, component_metrics, design, size_regions, weigh
+from sizing.sizer import size_regions
 from sizing.workload import Workload
 
 Status = Literal["available", "in-plan", "not-applicable"]

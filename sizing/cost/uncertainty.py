@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sizing.billing.plan_bill import bill_regions
+from sizing.design import Design
 from sizing.drivers import drivers
-from sizing.sizer import Design, size_regions
+from sizing.sizer import size_regions
 from sizing.workload import Point
 
 CENT = Decimal("0.01")

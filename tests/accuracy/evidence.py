@@ -11,7 +11,7 @@ from sizing.catalogue import EVIDENCE, Price, catalogue
 from sizing.cost.report import CostLine
 from sizing.workload import sample_workload
 
-from .reproduction import PEER, is_confirmed
+from .reproduction import PEER
 
 PLANS: tuple[tuple[int, str], ...] = ((50, ""), (90, "single-host-qdrant"), (500, ""), (5000, ""))
 """Users of each sample plan, and the tier that is forced ("": the tier that the users need)."""
@@ -24,12 +24,12 @@ CLOSE_SHARE = Decimal("0.01")
 Band = Literal["equal", "within 1 %", "more than 1 %"]
 BANDS: tuple[Band, ...] = ("equal", "within 1 %", "more than 1 %")
 
-Rest = Literal["independent", "confirmed", "figures alone", "no second source", "unpriced"]
+Rest = Literal["two sources agree", "a second source differs", "one source", "the figures alone", "unpriced"]
 RESTS: dict[Rest, str] = {
-    "independent": "two sources agree, or an AWS price that Infracost's figures did not give",
-    "confirmed": "read from Infracost's figures, a second source agrees",
-    "figures alone": "read from Infracost's figures alone",
-    "no second source": "one source (Alibaba Cloud, model providers)",
+    "two sources agree": "two sources, one price",
+    "a second source differs": "two sources, two prices",
+    "one source": "one source, not Infracost's figures",
+    "the figures alone": "Infracost's figures alone",
     "unpriced": "no list price",
 }
 
@@ -120,11 +120,11 @@ def rest_of(line: CostLine) -> Rest:
     """Tell what a line's price rests on."""
     if line.price is None or not line.is_priced:
         return "unpriced"
-    if PEER in line.price.source:
-        return "confirmed" if is_confirmed(line.price) else "figures alone"
-    if line.provider == "aws" or any(check.key == line.price.key for check in catalogue().checks):
-        return "independent"
-    return "no second source"
+    others = [check for check in catalogue().checks if check.key == line.price.key]
+    if others:
+        agrees = any(check.usd == line.price.usd for check in others)
+        return "two sources agree" if agrees else "a second source differs"
+    return "the figures alone" if PEER in line.price.source else "one source"
 
 
 def _share(lines: Iterable[CostLine]) -> Share:

