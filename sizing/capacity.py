@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sizing.catalogue import Catalogue
+from sizing.errors import ImpossiblePlan
 from sizing.footprint import (
     REQUESTS_PER_VCPU_SECOND,
     Footprint,
@@ -181,8 +182,14 @@ def size_compute(
     )
 
 
-def size_database(site: Site, load: Footprint, engine: str, pgvector: bool, nodes: int) -> DatabaseSpec:
-    """Size the relational store: SQLite on the host, RDS on AWS, serverless RDS on Alibaba Cloud."""
+def size_database(
+    site: Site, load: Footprint, engine: str, pgvector: bool, nodes: int, edition_kept: str = ""
+) -> DatabaseSpec:
+    """Size the relational store: SQLite on the host, RDS on AWS, serverless RDS on Alibaba Cloud.
+
+    ``edition_kept`` holds the outer corners to the edition of the expected plan; a serverless one that
+    would need more than SERVERLESS_MAX_UNITS is then sized at that limit.
+    """
     retention = round(load.backup_retention_days)
     if engine == "sqlite":
         return DatabaseSpec(
@@ -203,8 +210,8 @@ def size_database(site: Site, load: Footprint, engine: str, pgvector: bool, node
     name, units = "", 0.0
     if site.region.cloud == "alicloud":
         units = float(math.ceil(memory / UNIT_MEMORY_GB))
-        if units <= SERVERLESS_MAX_UNITS:
-            edition = "serverless"
+        if edition_kept == "serverless" or (not edition_kept and units <= SERVERLESS_MAX_UNITS):
+            edition, units = "serverless", min(units, float(SERVERLESS_MAX_UNITS))
         else:
             units, name = 0.0, LARGEST_DATABASE_CLASS["alicloud"]
     else:
@@ -258,7 +265,13 @@ def size_vector_store(site: Site, load: Footprint, candidate: str, bounds: Bound
             ),
             lambda instance: site.price(service, instance.name),
         )
-        assert found is not None, "every pool has a class of 4 GB"  # noqa: S101
+        if found is None:
+            raise ImpossiblePlan(
+                "vector_store",
+                candidate,
+                f"no node class of {service} is known for {site.region.key}",
+                "Choose another.",
+            )
         name, nodes = found[0].name, found[1]
         memory = need / nodes + 0.5
         disk = bounds.disk_gb(round_disk(qdrant_disk_gb(load.memories, load.dimensions) * copies / nodes, 20), nodes)

@@ -42,7 +42,7 @@ def place(workload: Workload, tier: Tier) -> tuple[Placement, ...]:
             request=request,
             nodes=count,
             share=count / sum(nodes),
-            role="primary" if index == 0 else "isolated" if request.region.global_role == "isolated" else "secondary",
+            role=_role(index, request, len(requests)),
         )
         for index, (request, count) in enumerate(zip(requests, nodes, strict=True))
     )
@@ -60,6 +60,13 @@ def world_regions(workload: Workload) -> tuple[Region, ...]:
     return tuple(found)
 
 
+def _role(index: int, request: RegionRequest, count: int) -> Literal["primary", "secondary", "isolated"]:
+    """Beside other regions, one in China never shares data, wherever it stands in the list (§6.4)."""
+    if count > 1 and request.region.global_role == "isolated":
+        return "isolated"
+    return "primary" if index == 0 else "secondary"
+
+
 def _nodes(request: RegionRequest, tier: Tier) -> int:
     if request.nodes is not None:
         return request.nodes
@@ -69,33 +76,41 @@ def _nodes(request: RegionRequest, tier: Tier) -> int:
 def region_models(workload: Workload, request: RegionRequest, tier: Tier) -> tuple[dict[str, str], Model]:
     """Return the model of every task and the embedding model of a region.
 
-    The user's wish for the region, then for the task, then (in several regions) the region's own of
-    §6.4, then the document's Qwen3 with its provider's embedding.
+    The user's wish for the region comes first, then the one for the task. Else it is, in several
+    regions and in China, the region's own model of §6.4, elsewhere the document's Qwen3; where the
+    data is confined to a jurisdiction that this model is not served from, one that is. Raises
+    InvalidWorkload where the embedding model cannot produce the dimensions.
     """
-    spanning = tier.name == "multi-region"
-    default_llm = (
-        request.region.llm if spanning or request.region.jurisdiction == "cn" else "qwen3-30b-a3b-instruct-2507"
-    )
-    tasks = {task: request.llm or workload.models.get(task) or default_llm for task in TASKS}
+    region = request.region
+    own = tier.name == "multi-region" or region.jurisdiction == "cn"
+    language = _default_model("llm", region.llm if own else DOCUMENT_LLM, workload)
+    tasks = {task: request.llm or workload.models.get(task) or language.name for task in TASKS}
     if workload.embedding != "remote":
         return tasks, models()[LOCAL_EMBEDDING]
     wished = request.embedding or workload.models.get("embedding")
-    name = wished or (
-        request.region.embedding if spanning or request.region.cloud == "alicloud" else "text-embedding-v3"
-    )
-    embedding = find_model(name, "embedding", "models.embedding")
+    if wished is None:
+        usual = region.embedding if own or region.cloud == "alicloud" else DOCUMENT_EMBEDDING
+        return tasks, _default_model("embedding", usual, workload)
+    embedding = find_model(wished, "embedding", "models.embedding")
     if not embedding.supports(workload.dimensions):
-        if wished is None:
-            # The default follows the dimensions: the cheapest known model that can produce them.
-            able = [
-                m
-                for m in models().values()
-                if m.kind == "embedding" and m.provider != "local" and m.supports(workload.dimensions)
-            ]
-            own = [m for m in able if m.provider == embedding.provider]
-            if able:
-                return tasks, (own or able)[0]
-        raise InvalidWorkload(
-            "dimensions", workload.dimensions, f"{embedding.supported_dimensions} with {embedding.name}"
-        )
+        raise InvalidWorkload("dimensions", workload.dimensions, f"{embedding.supported_dimensions} with {wished}")
     return tasks, embedding
+
+
+DOCUMENT_LLM = "qwen3-30b-a3b-instruct-2507"
+DOCUMENT_EMBEDDING = "text-embedding-v3"
+"""§5.1 and §3.3: the requirements price every tier with Qwen3 and name this embedding for it."""
+
+
+def _default_model(kind: str, usual: str, workload: Workload) -> Model:
+    """Return the usual model, or the first known one that the jurisdiction and the dimensions allow.
+
+    Where none is served from the jurisdiction, dimensions alone decide and the plan warns.
+    """
+    remote = [model for model in models().values() if model.kind == kind and model.provider != "local"]
+    remote.sort(key=lambda model: (model.name != usual, model.provider != models()[usual].provider))
+    able = [model for model in remote if kind == "llm" or model.supports(workload.dimensions)]
+    if not able:
+        raise InvalidWorkload("dimensions", workload.dimensions, "a number that a known embedding model produces")
+    allowed = [model for model in able if workload.residency in (None, *model.served_from)]
+    return (allowed or able)[0]

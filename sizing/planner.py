@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from sizing.capacity import SERVERLESS_MAX_UNITS
 from sizing.catalogue import Catalogue, catalogue
 from sizing.design import Design, component_metrics, design, weigh
 from sizing.errors import InvalidWorkload
@@ -72,6 +73,12 @@ def _warnings(drawn: Design, sized: tuple[SizedRegion, ...]) -> tuple[Reason, ..
     high = choose("tier", weigh(workload, workload.point("high")).metrics)
     if tiers()[high.chosen].rank > drawn.tier.rank and "tier" not in workload.overrides:
         found.append(Reason(code="warning-high-corner", values={"tier": high.chosen}))
+    outer = size_regions(drawn, workload.point("high"))
+    if any(
+        now.plan.database.edition == "serverless" and then.plan.database.edition != "serverless"
+        for now, then in zip(sized, outer, strict=True)
+    ):
+        found.append(Reason(code="warning-serverless-high", values={"limit": str(SERVERLESS_MAX_UNITS)}))
     for region in sized:
         found.extend(_residency_warnings(workload, region.plan))
     if any(

@@ -64,10 +64,11 @@ class SizedRegion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegionBounds:
-    """Bounds of a region's nodes and of its vector store."""
+    """Bounds of a region's nodes and of its vector store, and the edition of its database."""
 
     compute: Bounds = UNBOUND
     vector_store: Bounds = UNBOUND
+    edition: str = ""
 
 
 def size_regions(drawn: Design, point: Point, bounds: Sequence[RegionBounds] = ()) -> tuple[SizedRegion, ...]:
@@ -95,10 +96,13 @@ def _bind(plan: RegionPlan, *, below: bool) -> RegionBounds:
     if below:
         return RegionBounds(
             compute=Bounds(most_nodes=nodes),
+            edition=plan.database.edition,
             vector_store=Bounds(most_nodes=store.nodes, most_disk_gb=disk_gb) if store.nodes else UNBOUND,
         )
     return RegionBounds(
-        compute=Bounds(least_nodes=nodes), vector_store=Bounds(least_nodes=store.nodes, least_disk_gb=disk_gb)
+        compute=Bounds(least_nodes=nodes),
+        vector_store=Bounds(least_nodes=store.nodes, least_disk_gb=disk_gb),
+        edition=plan.database.edition,
     )
 
 
@@ -139,7 +143,7 @@ def _size_region(
         floor_nodes=placement.nodes,
         bounds=bounds.compute,
     )
-    database = size_database(site, load, database_engine, engine == "pgvector", compute.nodes)
+    database = size_database(site, load, database_engine, engine == "pgvector", compute.nodes, bounds.edition)
     cache = size_cache(site, load, drawn.chosen("cache"))
     zones = min(tier.zones, region.zones)
     nat = drawn.chosen("nat")

@@ -173,7 +173,9 @@ def _bill_monitoring_aws(bill: Bill, plan: RegionPlan) -> None:
 def _bill_own_monitoring(bill: Bill, plan: RegionPlan) -> None:
     if plan.monitoring.kind == "datadog":
         hosts = plan.compute.nodes + plan.vector_store.nodes
-        bill.add_external("monitoring/hosts", "datadog", "monitoring", "host", hosts, "host-month", "*", "nodes")
+        bill.add_external(
+            "monitoring/hosts", "datadog", "monitoring", "infra-pro:host", hosts, "host-month", "*", "nodes"
+        )
 
 
 def _bill_alicloud(bill: Bill, region: SizedRegion, *, spanning: bool, first: bool) -> None:

@@ -29,10 +29,10 @@ DATABASE_SERVICES = {"postgres": "rds-postgres", "mysql": "rds-mysql"}
 EDGES = {"us": "US, Mexico, Canada", "europe": "Europe, Israel"}
 """Edge regions that our distribution bills, by their names in the usage file and in the figures."""
 
-FIRST_EGRESS_STEPS_GB = 51_200
+FIRST_DISTRIBUTION_STEP_GB = 10_240
 FIRST_ENDPOINT_STEP_GB = 1_000_000
 FIRST_QUERY_STEP = 1_000_000_000
-"""Where a price that we do not bill begins: 50 TB of egress, 1 PB of an endpoint, 1000 M DNS queries."""
+"""Where a price that we do not bill begins: 10 TB of a distribution, 1 PB of an endpoint, 1000 M DNS queries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +161,6 @@ def _address(built: Built, _: Arguments) -> None:
 
 def _transfer(built: Built, arguments: Arguments) -> None:
     internet_gb = arguments["monthly_outbound_internet_gb"]
-    if internet_gb > FIRST_EGRESS_STEPS_GB:
-        built.refuse("egress", "internet:next-40tb", "traffic above 50 TB, which we leave at the price of this step")
     aws.cross_zone(built.bill, "", arguments["monthly_intra_region_gb"])
     aws.egress(built.bill, "", internet_gb)
     aws.cross_region(built.bill, "", arguments["monthly_outbound_other_regions_gb"])
@@ -239,7 +237,7 @@ def _record(built: Built, arguments: Arguments) -> None:
 def _distribution(built: Built, arguments: Arguments) -> None:
     for key, part in EDGES.items():
         gb = arguments.get("monthly_data_transfer_to_internet_gb", {}).get(key, 0)
-        if gb > aws.FIRST_EGRESS_GB:
+        if gb > FIRST_DISTRIBUTION_STEP_GB:
             reason = "distribution traffic above 10 TB, which we leave at the price of the first"
             built.refuse("cloudfront", "egress:first-10tb", reason)
         aws.distribution(built.bill, part, gb, arguments.get("monthly_https_requests", {}).get(key, 0))

@@ -59,7 +59,7 @@ def test_the_check_sees_imports_inside_functions(tmp_path: Path) -> None:
 def test_module_names_shadow_no_standard_module_of_pulumi_folders(package: str) -> None:
     if package in ("infra", "policies"):
         for path in modules(package):
-            assert path.stem == "__init__" or path.stem == "__main__" or path.stem not in sys.stdlib_module_names
+            assert path.stem in {"__init__", "__main__"} or path.stem not in sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("package", PACKAGES)

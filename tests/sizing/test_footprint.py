@@ -79,7 +79,9 @@ def test_ram_follows_the_breakdown_of_section_1_1() -> None:
     plain = {"workers": 1, "memories": 0.0, "dimensions": 1024, "index_local": False, "model_ram_gb": 0.0}
     assert service_ram_mb(**plain, index_in_memory=False) == 250 + 100 + 75 + 500  # type: ignore[arg-type]
     assert service_ram_mb(**plain, index_in_memory=True) == 250 + 100 + 500 + 75 + 500  # type: ignore[arg-type]
-    local = service_ram_mb(workers=2, memories=100_000, dimensions=1024, index_in_memory=False, index_local=True, model_ram_gb=3)
+    local = service_ram_mb(
+        workers=2, memories=100_000, dimensions=1024, index_in_memory=False, index_local=True, model_ram_gb=3
+    )
     assert local == pytest.approx(500 + 100 + (100 + 12.8) + 75 + 3000 + 500)
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from sizing.errors import InvalidWorkload
 from sizing.plan import Plan
+from sizing.planner import size
 from sizing.render.document import describe_plan
 from sizing.schemas import plan_schema, read_plan
-from sizing.planner import size
 from sizing.sizer import lcu_hours
 from sizing.workload import Workload
 from sizing.workload_document import read_workload
@@ -79,8 +79,32 @@ def test_a_jurisdiction_without_the_cloud_is_refused() -> None:
 
 
 def test_residency_names_models_that_would_carry_text_away() -> None:
+    told = plan_for(users=500, residency="eu", models={"default": "qwen-plus"})
+    assert any(reason.code == "warning-residency" for reason in told.warnings)
+    nowhere = plan_for(users=500, residency="jp")
+    assert any(reason.code == "warning-residency" for reason in nowhere.warnings)
+
+
+def test_residency_moves_the_default_models_to_where_the_data_is() -> None:
     plan = plan_for(users=500, residency="eu")
-    assert any(reason.code == "warning-residency" for reason in plan.warnings)
+    assert plan.primary.models.tasks["rerank"] == "gpt-4o-mini"
+    assert plan.primary.models.embedding == "text-embedding-3-small"
+    assert not any(reason.code == "warning-residency" for reason in plan.warnings)
+
+
+def test_a_region_in_china_beside_others_is_isolated_wherever_it_stands() -> None:
+    regions = [{"region": "alicloud:cn-beijing"}, {"region": "aws:us-east-1"}]
+    plan = plan_for(users=500, regions=regions)
+    assert [region.role for region in plan.regions] == ["isolated", "secondary"]
+    assert plan.spanning.replicated_gb_per_month == 0
+    assert plan.regions[0].models.embedding == "text-embedding-v4"
+
+
+def test_elasticsearch_and_datadog_can_be_insisted_on() -> None:
+    plan = plan_for(users=500, overrides={"vector_store": "elasticsearch", "monitoring": "datadog"})
+    assert plan.primary.vector_store.instance_class.endswith(".search")
+    assert plan.primary.vector_store.nodes == 3
+    assert plan.primary.monitoring.kind == "datadog"
 
 
 @pytest.mark.parametrize(("availability", "nat", "gateways"), [(0, "single", 1), (99.9, "per-zone", 2)])

@@ -4,8 +4,8 @@ import pytest
 
 from sizing.errors import ImpossiblePlan, InvalidWorkload
 from sizing.messages import LANGUAGES, messages, render
-from sizing.selection import candidates, rules
 from sizing.planner import size
+from sizing.selection import candidates, rules
 from sizing.tables import read_table
 from sizing.workload_document import read_workload
 
@@ -99,7 +99,15 @@ def test_a_poor_override_is_taken_with_a_warning() -> None:
 
 def test_two_nodes_on_a_single_host_contradict() -> None:
     with pytest.raises(InvalidWorkload, match="tier ha"):
-        size(read_workload({"users": 50, "regions": [{"region": "aws:us-east-1", "nodes": 2}], "overrides": {"tier": "single-host"}}))
+        size(
+            read_workload(
+                {
+                    "users": 50,
+                    "regions": [{"region": "aws:us-east-1", "nodes": 2}],
+                    "overrides": {"tier": "single-host"},
+                }
+            )
+        )
 
 
 def test_an_unknown_candidate_lists_the_known_ones() -> None:
