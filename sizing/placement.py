@@ -1,6 +1,7 @@
 """Where a plan lies: its regions, their nodes and share of the users, their models."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from sizing.errors import InvalidWorkload
@@ -83,14 +84,14 @@ def region_models(workload: Workload, request: RegionRequest, tier: Tier) -> tup
     """
     region = request.region
     own = tier.name == "multi-region" or region.jurisdiction == "cn"
-    language = _default_model("llm", region.llm if own else DOCUMENT_LLM, workload)
+    language = _default_model("llm", region.llm if own else DOCUMENT_LLM, workload.residency, workload.dimensions)
     tasks = {task: request.llm or workload.models.get(task) or language.name for task in TASKS}
     if workload.embedding != "remote":
         return tasks, models()[LOCAL_EMBEDDING]
     wished = request.embedding or workload.models.get("embedding")
     if wished is None:
         usual = region.embedding if own or region.cloud == "alicloud" else DOCUMENT_EMBEDDING
-        return tasks, _default_model("embedding", usual, workload)
+        return tasks, _default_model("embedding", usual, workload.residency, workload.dimensions)
     embedding = find_model(wished, "embedding", "models.embedding")
     if not embedding.supports(workload.dimensions):
         raise InvalidWorkload("dimensions", workload.dimensions, f"{embedding.supported_dimensions} with {wished}")
@@ -102,15 +103,16 @@ DOCUMENT_EMBEDDING = "text-embedding-v3"
 """§5.1 and §3.3: the requirements price every tier with Qwen3 and name this embedding for it."""
 
 
-def _default_model(kind: str, usual: str, workload: Workload) -> Model:
+@cache
+def _default_model(kind: str, usual: str, residency: str | None, dimensions: int) -> Model:
     """Return the usual model, or the first known one that the jurisdiction and the dimensions allow.
 
     Where none is served from the jurisdiction, dimensions alone decide and the plan warns.
     """
     remote = [model for model in models().values() if model.kind == kind and model.provider != "local"]
     remote.sort(key=lambda model: (model.name != usual, model.provider != models()[usual].provider))
-    able = [model for model in remote if kind == "llm" or model.supports(workload.dimensions)]
+    able = [model for model in remote if kind == "llm" or model.supports(dimensions)]
     if not able:
-        raise InvalidWorkload("dimensions", workload.dimensions, "a number that a known embedding model produces")
-    allowed = [model for model in able if workload.residency in (None, *model.served_from)]
+        raise InvalidWorkload("dimensions", dimensions, "a number that a known embedding model produces")
+    allowed = [model for model in able if residency in (None, *model.served_from)]
     return (allowed or able)[0]

@@ -125,7 +125,10 @@ def _reasons(
     simpler = [name for name in names[: names.index(chosen)] if fired[name]]
     if not simpler:
         return (Reason(code=f"chosen.{component}.{chosen}", values={"candidate": chosen}),)
-    pushing = [rule.reason(metrics) for rule in fired[simpler[-1]]]
+    # Tiers are steps of one ladder, so the last step missed is the reason; components are alternatives
+    # to the simplest, so what rules that one out is.
+    passed = simpler[-1] if component == "tier" else simpler[0]
+    pushing = [rule.reason(metrics) for rule in fired[passed]]
     seen: dict[str, Reason] = {reason.code + reason.values["value"]: reason for reason in pushing}
     return (Reason(code=f"chosen.{component}.{chosen}", values={"candidate": chosen}), *seen.values())
 

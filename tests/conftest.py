@@ -1,5 +1,6 @@
 """Fixtures for all tests: golden files with an update flag, and the four scenarios of the requirements."""
 
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -15,6 +16,17 @@ TODAY = date(2026, 11, 22)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="Rewrite the golden files from what is produced now.")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In CI a skipped test is a failure: what a machine lacks must be installed by a script of ours."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") != "true" or reporter is None or hasattr(session.config, "workerinput"):
+        return
+    skipped = reporter.stats.get("skipped", [])
+    if skipped and exitstatus == 0:
+        reporter.write_line(f"CI: {len(skipped)} skipped tests are a failure here", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ class Bill:
     def __init__(self, region: Region) -> None:
         self.region = region
         self.charges: list[Charge] = []
+        self._place = (region.cloud, region.region, region.price_group, region.key)
 
     def __iter__(self) -> Iterator[Charge]:
         return iter(self.charges)
@@ -67,20 +68,22 @@ class Bill:
     ) -> None:
         """Add a charge of this region's cloud; a quantity of zero adds none."""
         if quantity > 0:
+            cloud, name, group, site = self._place
+            component = resource.partition("/")[0]
             self.charges.append(
                 Charge(
                     resource,
-                    resource.partition("/")[0],
+                    component,
                     kind,
-                    self.region.cloud,
+                    cloud,
                     service,
                     sku,
-                    self.region.region,
-                    self.region.price_group,
+                    name,
+                    group,
                     quantity,
                     unit,
                     driver,
-                    self.region.key,
+                    site,
                     slot or sku,
                 )
             )

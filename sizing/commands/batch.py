@@ -116,7 +116,7 @@ def read_row(row: Mapping[str, str]) -> dict[str, object]:
 def assess_row(number: int, row: Mapping[str, str]) -> dict[str, str]:
     """Return the figures of one row, or its error."""
     from sizing.catalogue import catalogue
-    from sizing.cost.report import price_design
+    from sizing.cost.report import total_design
     from sizing.design import design
     from sizing.workload_document import read_workload
 
@@ -125,17 +125,17 @@ def assess_row(number: int, row: Mapping[str, str]) -> dict[str, str]:
     try:
         workload = read_workload(read_row(row))
         drawn = design(workload, catalogue())
-        report = price_design(drawn)
+        total, unpriced = total_design(drawn)
     except SizingError as error:
         result["error"] = str(error)
         return result
     result.update(
         name=workload.name,
         tier=drawn.tier.name,
-        monthly_usd_low=str(report.total.low),
-        monthly_usd_expected=str(report.total.expected),
-        monthly_usd_high=str(report.total.high),
-        unpriced_lines=str(len(report.unpriced)),
+        monthly_usd_low=str(total.low),
+        monthly_usd_expected=str(total.expected),
+        monthly_usd_high=str(total.high),
+        unpriced_lines=str(unpriced),
     )
     return result
 

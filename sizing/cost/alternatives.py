@@ -13,12 +13,13 @@ from sizing.billing.models import TOKENS_PER_UNIT, language_models, serving_regi
 from sizing.cost.comparisons import ListKey
 from sizing.cost.difference import compare_reports
 from sizing.cost.report import CostLine, CostReport, add_up, price_charges, price_design
+from sizing.design import Design, design
 from sizing.errors import ImpossiblePlan, InvalidWorkload, SizingError
 from sizing.instances import instances
 from sizing.models import TASKS
 from sizing.plan import Reason
 from sizing.regions import regions
-from sizing.sizer import Design, SizedRegion, design, size_regions
+from sizing.sizer import SizedRegion, size_regions
 from sizing.workload import Workload
 
 
@@ -26,15 +27,17 @@ from sizing.workload import Workload
 class Alternative:
     """A plan with one thing changed.
 
-    ``own_usd`` sums the lines of the component itself, ``total_usd`` the whole plan, ``delta_usd`` what
-    changes against the current plan. ``unpriced`` counts the component's lines without a list price,
-    ``unknown`` the changed lines that ``delta_usd`` leaves out. ``problems`` say why it cannot work;
-    all amounts are None then.
+    ``own_usd`` sums the lines of the component itself (None where it has none with a price),
+    ``total_usd`` the whole plan, ``delta_usd`` what changes against the current plan. ``own_unpriced``
+    and ``unpriced`` count the component's and the plan's lines without a list price, ``unknown`` the
+    changed lines that ``delta_usd`` leaves out. ``problems`` say why it cannot work; all amounts are
+    None then.
     """
 
     own_usd: Decimal | None = None
     total_usd: Decimal | None = None
     delta_usd: Decimal | None = None
+    own_unpriced: int = 0
     unpriced: int = 0
     unknown: int = 0
     problems: tuple[Reason, ...] = ()
@@ -132,9 +135,7 @@ class Subject:
         for region in self.sized:
             bill = Bill(regions()[region.plan.cloud, region.plan.region])
             load = region.load
-            language_models(
-                bill, dict.fromkeys(TASKS, model), load.input_tokens, load.output_tokens, load.cached_share
-            )
+            language_models(bill, dict.fromkeys(TASKS, model), load.input_tokens, load.output_tokens, load.cached_share)
             bills.append(bill)
         return _token_cost(self._lines(bills))
 
@@ -187,10 +188,11 @@ def _compared(before: CostReport, after: CostReport, component: str, sized: tupl
     difference = compare_reports(before, after)
     own = [line for line in after.lines if line.component == component]
     return Alternative(
-        own_usd=sum_lines(own),
+        own_usd=sum_lines(own) if any(line.is_priced for line in own) else None,
         total_usd=after.total.expected,
         delta_usd=difference.delta.expected,
-        unpriced=sum(not line.is_priced for line in own),
+        own_unpriced=sum(not line.is_priced for line in own),
+        unpriced=len(after.unpriced),
         unknown=sum(line.delta is None for line in difference.changed),
         regions=sized,
     )

@@ -14,11 +14,17 @@ from sizing.workload import RegionRequest, Workload
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComparedResource:
-    """One role of the plan on both clouds; ``counted`` only where every line of it is priced on both."""
+    """One role of the plan on both clouds; ``counted`` only where every line of it is priced on both.
+
+    An amount is None where the cloud has no such resource (``on_here``, ``on_there`` false) or where a
+    line of it has no list price.
+    """
 
     resource: str
     here_usd: Decimal | None
     there_usd: Decimal | None
+    on_here: bool
+    on_there: bool
     counted: bool
 
 
@@ -111,6 +117,8 @@ def _compared(name: str, mine: list[CostLine] | None, theirs: list[CostLine] | N
         resource=name,
         here_usd=_sum(mine),
         there_usd=_sum(theirs),
+        on_here=bool(mine),
+        on_there=bool(theirs),
         counted=_sum(mine) is not None and _sum(theirs) is not None,
     )
 

@@ -8,7 +8,7 @@ from sizing.cost.comparisons import Figure, ListKey, Option
 from sizing.instances import REFERENCE_REGIONS
 from sizing.messages import Language, label, render
 from sizing.plan import Reason
-from sizing.regions import Region, regions
+from sizing.regions import CLOUDS, Region, regions
 
 SIGNIFICANT_DIGITS = 4
 
@@ -68,29 +68,30 @@ def _quote(figure: Figure, language: Language) -> str:
     return say("figure", language, amount=amount, unit=unit, section=figure.section)
 
 
-def price_region(key: ListKey, home: Region) -> Region | None:
-    """Return where a cloud's price is read: the plan's region, else its pair, else the cloud's reference."""
-    if key.provider == home.cloud:
-        return home
-    if key.provider not in REFERENCE_REGIONS:
-        return None
-    return regions().get((key.provider, home.pair)) or regions()[key.provider, REFERENCE_REGIONS[key.provider]]
+def price_region(key: ListKey, places: tuple[Region, ...]) -> Region | None:
+    """Return where a cloud's price is read: the first of the plan's regions on that cloud, else the pair
+    of the primary region, else the cloud's reference. None for a vendor that is no cloud of ours."""
+    found = next((place for place in places if place.cloud == key.provider), None)
+    if found is not None or key.provider not in REFERENCE_REGIONS:
+        return found
+    pair = regions().get((key.provider, places[0].pair))
+    return pair or regions()[key.provider, REFERENCE_REGIONS[key.provider]]
 
 
-def find_price(key: ListKey, home: Region, prices: Catalogue) -> Price | None:
+def find_price(key: ListKey, places: tuple[Region, ...], prices: Catalogue) -> Price | None:
     """Look up a key in its own region, or in the one that ``price_region`` names."""
-    region = price_region(key, home)
+    region = price_region(key, places)
     if key.region or region is None:
         return prices.find(key.provider, key.service, key.sku, key.region or "global")
     return prices.find(key.provider, key.service, key.sku, region.region, region.price_group)
 
 
-def quote_key(key: ListKey, home: Region, prices: Catalogue, language: Language) -> str:
+def quote_key(key: ListKey, places: tuple[Region, ...], prices: Catalogue, language: Language) -> str:
     """Return one list price with unit, name in the catalogue and date; "no list price" where there is none."""
     if not key.provider:
         return say(f"paid.{key.part}", language)
-    price = find_price(key, home, prices)
-    region = price_region(key, home)
+    price = find_price(key, places, prices)
+    region = price_region(key, places)
     place = key.region or (region.region if region else "")
     text = quote_price(price, f"{key.provider}/{key.service}/{key.sku}@{place}", language)
     return say("part", language, part=say(f"part.{key.part}", language), price=text)
@@ -113,11 +114,16 @@ def quote_price(price: Price | None, name: str, language: Language) -> str:
     )
 
 
-def quote_option(option: Option, home: Region, prices: Catalogue, language: Language) -> str:
-    """Return the list prices of an option, or "no list price" where it has no key at all."""
-    if not option.prices:
+def quote_option(option: Option, places: tuple[Region, ...], prices: Catalogue, language: Language) -> str:
+    """Return the list prices of an option, or "no list price" where it has no key at all.
+
+    An option of no cloud in particular is quoted for the plan's clouds only.
+    """
+    idle = () if option.cloud else set(CLOUDS) - {place.cloud for place in places}
+    keys = [key for key in option.prices if key.provider not in idle]
+    if not keys:
         return say("no-price-key", language)
-    return join((quote_key(key, home, prices, language) for key in option.prices), language)
+    return join((quote_key(key, places, prices, language) for key in keys), language)
 
 
 def correct(option: Option, language: Language) -> str:

@@ -153,40 +153,68 @@ def price_design(drawn: Design) -> CostReport:
     return price_charges(corners, drawn.prices)
 
 
+def total_design(drawn: Design) -> tuple[Money, int]:
+    """Return a design's total at its three corners and the number of unpriced lines."""
+    return total_charges(
+        {corner: bill_regions(drawn, sized) for corner, sized in size_corners(drawn).items()}, drawn.prices
+    )
+
+
 def price_charges(corners: Mapping[Corner, Iterable[Charge]], prices: Catalogue) -> CostReport:
     """Price the charges of three corners, matched by id; a charge absent at a corner counts zero there."""
+    return CostReport(lines=tuple(_line(key, charges, prices) for key, charges in _match(corners).items()))
+
+
+def total_charges(corners: Mapping[Corner, Iterable[Charge]], prices: Catalogue) -> tuple[Money, int]:
+    """Return the same total as ``price_charges`` and the number of unpriced lines, without the lines."""
+    totals = [Decimal(0), Decimal(0), Decimal(0)]
+    unpriced = 0
+    for charges in _match(corners).values():
+        _, amounts = _price(charges, prices)
+        if None in amounts:
+            unpriced += 1
+            continue
+        for index, amount in enumerate(amounts):
+            totals[index] += amount or 0
+    return Money(*totals), unpriced
+
+
+def _match(corners: Mapping[Corner, Iterable[Charge]]) -> dict[str, list[Charge | None]]:
     matched: dict[str, list[Charge | None]] = {}
     for index, corner in enumerate(CORNERS):
         for charge in corners[corner]:
             found = matched.setdefault(charge.id, [None, None, None])
             earlier = found[index]
             found[index] = charge if earlier is None else charge._replace(quantity=earlier.quantity + charge.quantity)
-    return CostReport(lines=tuple(_line(key, charges, prices) for key, charges in matched.items()))
+    return matched
+
+
+def _price(charges: list[Charge | None], prices: Catalogue) -> tuple[list[Decimal], list[Decimal | None]]:
+    """Return quantity and USD of a line at each corner; USD is None where there is no list price."""
+    quantities: list[Decimal] = []
+    amounts: list[Decimal | None] = []
+    previous: Charge | None = None
+    for charge in charges:
+        if charge is None:
+            quantities.append(Decimal(0))
+            amounts.append(Decimal(0))
+        elif previous is not None and charge.quantity == previous.quantity and charge.sku == previous.sku:
+            # Most baseline lines are alike at all corners.
+            quantities.append(quantities[-1])
+            amounts.append(amounts[-1])
+        else:
+            quantity = Decimal(repr(charge.quantity)).quantize(QUANTITY_STEP)
+            usd = prices.usd(charge.provider, charge.service, charge.sku, charge.region, charge.group)
+            quantities.append(quantity)
+            amounts.append(None if usd is None else (quantity * usd).quantize(CENT, rounding=ROUND_HALF_UP))
+        previous = charge
+    return quantities, amounts
 
 
 def _line(key: str, charges: list[Charge | None], prices: Catalogue) -> CostLine:
     shown = charges[1] or charges[2] or charges[0]
     assert shown is not None, "a line has a charge at one corner at least"  # noqa: S101
-    quantities: list[Decimal] = []
-    amounts: list[Decimal | None] = []
-    previous: Charge | None = None
-    for charge in charges:
-        if charge is not None and charge == previous:
-            # Most baseline lines are alike at all corners.
-            quantities.append(quantities[-1])
-            amounts.append(amounts[-1])
-            continue
-        previous = charge
-        if charge is None:
-            quantities.append(Decimal(0))
-            amounts.append(Decimal(0))
-            continue
-        quantity = Decimal(repr(charge.quantity)).quantize(QUANTITY_STEP)
-        price = prices.find(charge.provider, charge.service, charge.sku, charge.region, charge.group)
-        usd = None if price is None else price.usd
-        quantities.append(quantity)
-        amounts.append(None if usd is None else (quantity * usd).quantize(CENT, rounding=ROUND_HALF_UP))
-    low, expected, high = amounts
+    quantities, (low, expected, high) = _price(charges, prices)
     return CostLine(
         id=key,
         resource=shown.resource,

@@ -21,7 +21,7 @@ def name_line(line: CostLine, language: Language) -> str:
     exact = label(f"sku.{line.service}.{line.sku}", language, "")
     if exact:
         return exact
-    family = label(f"sku.{line.service}", language, "{sku}").format(sku=line.sku)
+    family = label(f"sku.{line.service}", language, "{sku}").format(sku=line.sku.replace(":", " "))
     if line.id.endswith(f"/{CLASS}"):
         count = line.quantity[1] / HOURS_PER_MONTH
         if count > 1 and count == count.to_integral_value():

@@ -317,8 +317,8 @@ def _clouds(assessment: Assessment, language: Language) -> Iterator[Block]:
         rows = tuple(
             (
                 resource.resource,
-                show_usd(resource.here_usd, language),
-                show_usd(resource.there_usd, language),
+                show_usd(resource.here_usd, language) if resource.on_here else say("absent", language),
+                show_usd(resource.there_usd, language) if resource.on_there else say("absent", language),
                 say("yes" if resource.counted else "no", language),
             )
             for resource in comparison.resources

@@ -101,6 +101,9 @@ def test_clouds_are_compared_on_what_both_have_priced() -> None:
     assert 0 < len(counted) < len(comparison.resources)
     assert comparison.here_usd == sum((r.here_usd or Decimal(0) for r in counted), Decimal(0))
     assert comparison.there_usd == sum((r.there_usd or Decimal(0) for r in counted), Decimal(0))
+    by_name = {resource.resource: resource for resource in comparison.resources}
+    assert not by_name["network/cross-zone"].on_there
+    assert by_name["cache/node"].on_there
     for resource in comparison.resources:
         assert resource.counted == (resource.here_usd is not None and resource.there_usd is not None)
 
