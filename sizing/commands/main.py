@@ -193,9 +193,10 @@ def render_report(assessment: "Assessment", form: str, language: Language, *, de
 
         return to_markdown(assessment, language)
     if form == "html":
+        from sizing.render.comparisons import tables_for_page
         from sizing.render.html import to_html
 
-        return to_html(assessment, language)
+        return to_html(assessment, language, tables_for_page(assessment, language))
     if form == "csv":
         from sizing.render.csv_table import to_csv
 

@@ -12,6 +12,7 @@ from typing import Any
 from sizing.assessment import Assessment
 from sizing.catalogue import Price
 from sizing.cost.report import CostLine, CostReport, Money
+from sizing.cost.tables import comparison_tables
 from sizing.messages import render
 from sizing.plan import Plan, Reason
 from sizing.workload_document import describe_workload
@@ -34,6 +35,7 @@ def describe_assessment(assessment: Assessment) -> dict[str, Any]:
         "clouds": plain(assessment.comparisons),
         "swings": plain(assessment.swings),
         "simulation": plain(assessment.simulation),
+        "comparisons": plain(comparison_tables(assessment.design, "en")),
         "stale_prices": [price.name for price in assessment.stale_prices],
     }
 
@@ -104,7 +106,9 @@ def plain(value: object) -> Any:
         return str(value)
     if hasattr(value, "items"):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, frozenset)):
+    if isinstance(value, frozenset):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
 

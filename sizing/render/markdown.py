@@ -10,7 +10,7 @@ _ESCAPED = str.maketrans({"|": "\\|", "*": "\\*", "<": "&lt;", ">": "&gt;", "`":
 def to_markdown(assessment: Assessment, language: Language, *, details: bool = True) -> str:
     """Return the report as GitHub-flavoured Markdown."""
     parts: list[str] = []
-    for number, block in enumerate(outline(assessment, language, details=details)):
+    for number, block in enumerate(outline(assessment, language, details=details, wide=True)):
         if isinstance(block, Heading):
             parts.append(f"## {_escape(block.text)}")
         elif isinstance(block, Paragraph):

@@ -8,9 +8,11 @@ from sizing.assessment import Assessment
 from sizing.catalogue import STALE_AFTER_DAYS
 from sizing.cost.report import CostLine, add_up
 from sizing.cost.strategies import Outcome
+from sizing.cost.tables import comparison_tables
 from sizing.drivers import drivers
 from sizing.messages import Language, label, render
 from sizing.plan import Limit
+from sizing.render.comparisons import list_cells
 from sizing.render.labels import (
     explain,
     name_component,
@@ -54,8 +56,12 @@ class Table:
 Block = Heading | Paragraph | Bullets | Table
 
 
-def outline(assessment: Assessment, language: Language, *, details: bool) -> tuple[Block, ...]:
-    """Return the report's blocks; ``details`` adds every line, alternative and price."""
+def outline(assessment: Assessment, language: Language, *, details: bool, wide: bool = False) -> tuple[Block, ...]:
+    """Return the report's blocks.
+
+    ``details`` adds every line, alternative and price; ``wide`` also what the requirements say of every
+    option that they compare, which no terminal has room for.
+    """
     blocks = list(_summary(assessment, language))
     blocks += _components(assessment, language, details=details)
     blocks += _costs(assessment, language)
@@ -66,6 +72,7 @@ def outline(assessment: Assessment, language: Language, *, details: bool) -> tup
         blocks += _clouds(assessment, language)
         blocks += _swings(assessment, language)
         blocks += _limits(assessment, language)
+        blocks += _comparisons(assessment, language, wide=wide)
         blocks += _provenance(assessment, language)
     blocks += _closing(assessment, language, details=details)
     return tuple(blocks)
@@ -379,6 +386,15 @@ def _limits(assessment: Assessment, language: Language) -> Iterator[Block]:
     )
     names = ("metric", "users", "memories", "when", "leads-to")
     yield Table(columns=tuple(say(name, language) for name in names), rows=rows, right=frozenset({1, 2}))
+
+
+def _comparisons(assessment: Assessment, language: Language, *, wide: bool) -> Iterator[Block]:
+    for table in comparison_tables(assessment.design, language):
+        columns, rows = list_cells(table, language, wide=wide)
+        yield Heading(text=f"{table.title} ({table.section})")
+        yield Paragraph(text=table.why)
+        yield Table(columns=columns, rows=rows, right=frozenset() if wide else frozenset({2}))
+        yield Paragraph(text=table.note)
 
 
 def _provenance(assessment: Assessment, language: Language) -> Iterator[Block]:
