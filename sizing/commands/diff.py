@@ -1,14 +1,19 @@
 """``reme-size diff``: what changes between the bills of two workloads or saved reports."""
 
 import json
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from sizing.errors import InvalidWorkload
 from sizing.messages import LANGUAGES, Language
+
+if TYPE_CHECKING:
+    from sizing.cost.difference import CostDifference, LineChange
+    from sizing.cost.report import CostLine, CostReport
+
+MARKS = {"added": "+", "removed": "-", "changed": "~"}
 
 
 @click.command()
@@ -24,97 +29,69 @@ def diff(before: Path, after: Path, format_: str, lang: Language, max_increase: 
       reme-size diff small.toml large.toml
       reme-size diff last-month.json this-month.json --max-increase 100
     """
-    old, new = (_read_lines(path) for path in (before, after))
-    changes, delta, unknown = compare_lines(old, new)
+    from sizing.cost.difference import compare_reports
+
+    difference = compare_reports(_read(before), _read(after))
+    changes = sorted(difference.changed, key=_size, reverse=True)
     if format_ == "json":
-        click.echo(
-            json.dumps({"delta_usd": str(delta), "unknown": unknown, "lines": changes}, ensure_ascii=False, indent=2)
-        )
+        click.echo(json.dumps(_describe(difference, changes), ensure_ascii=False, indent=2))
     else:
-        _print(changes, delta, unknown, lang)
+        _print(difference, changes, lang)
+    delta = difference.delta.expected
     if max_increase is not None and delta > Decimal(repr(max_increase)):
         click.echo(f"reme-size: the month costs {delta:,.2f} USD more, above {max_increase:,.2f}", err=True)
         raise SystemExit(3)
 
 
-Lines = dict[str, dict[str, Any]]
-
-
-def _read_lines(path: Path) -> Lines:
-    """Return the cost lines of a report or of a workload by id."""
+def _read(path: Path) -> "CostReport":
+    """Return the bill of a saved report, or of a workload."""
     from sizing.workload_document import load_document, read_workload
 
     document = load_document(path)
     if document.get("kind") == "reme-size/report":
-        try:
-            lines = document["cost"]["lines"]  # type: ignore[index]
-            return {line["id"]: line for line in lines}
-        except (KeyError, TypeError):
-            raise InvalidWorkload("file", str(path), "a report written by reme-size --format json") from None
+        from sizing.render.document import read_cost
+
+        return read_cost(document)
     from sizing.catalogue import catalogue
     from sizing.cost.report import price_design
     from sizing.design import design
-    from sizing.render.document import describe_cost
 
-    report = price_design(design(read_workload(document), catalogue()))
-    return {line["id"]: line for line in describe_cost(report)["lines"]}
+    return price_design(design(read_workload(document), catalogue()))
 
 
-def compare_lines(before: Lines, after: Lines) -> tuple[list[dict[str, Any]], Decimal, int]:
-    """Return the changed lines, the sum of the known changes, and how many are unknown.
+def _size(change: "LineChange") -> Decimal:
+    """Order by how much changes; what is unknown comes first."""
+    return Decimal("Infinity") if change.delta is None else abs(change.delta.expected)
 
-    A line that has no list price on a side where it exists is unknown, never zero.
-    """
-    changes: list[dict[str, Any]] = []
-    total, unknown = Decimal(0), 0
-    for key in {**before, **after}:
-        old, new = before.get(key), after.get(key)
-        was, becomes = _usd(old), _usd(new)
-        same = (
-            old is not None
-            and new is not None
-            and (old["sku"], old["quantity"], was) == (new["sku"], new["quantity"], becomes)
-        )
-        if same:
-            continue
-        known = (old is None or was is not None) and (new is None or becomes is not None)
-        delta = (becomes or Decimal(0)) - (was or Decimal(0)) if known else None
-        if delta is None:
-            unknown += 1
-        else:
-            total += delta
-        line = new or old
-        assert line is not None  # noqa: S101
-        changes.append(
+
+def _describe(difference: "CostDifference", changes: list["LineChange"]) -> dict[str, object]:
+    return {
+        "delta_usd": str(difference.delta.expected),
+        "unknown": sum(change.delta is None for change in changes),
+        "lines": [
             {
-                "id": key,
-                "component": line["component"],
-                "change": "added" if old is None else "removed" if new is None else "changed",
-                "before": _describe(old),
-                "after": _describe(new),
-                "before_usd": None if was is None else str(was),
-                "after_usd": None if becomes is None else str(becomes),
-                "delta_usd": None if delta is None else str(delta),
+                "id": change.id,
+                "change": change.change,
+                "before": _write(change.before),
+                "after": _write(change.after),
+                "before_usd": _usd(change.before),
+                "after_usd": _usd(change.after),
+                "delta_usd": None if change.delta is None else str(change.delta.expected),
             }
-        )
-    changes.sort(key=lambda change: -abs(Decimal(change["delta_usd"] or "Infinity")))
-    return changes, total, unknown
+            for change in changes
+        ],
+    }
 
 
-def _usd(line: dict[str, Any] | None) -> Decimal | None:
-    if line is None or line.get("monthly_usd") is None:
-        return None
-    try:
-        return Decimal(line["monthly_usd"]["expected"])
-    except (KeyError, TypeError, InvalidOperation):
-        raise InvalidWorkload("monthly_usd", line.get("monthly_usd"), "low, expected and high as decimals") from None
+def _usd(line: "CostLine | None") -> str | None:
+    return None if line is None or line.monthly_usd is None else str(line.monthly_usd.expected)
 
 
-def _describe(line: dict[str, Any] | None) -> str:
-    return "" if line is None else f"{Decimal(line['quantity']['expected']):g} {line['unit']} {line['sku']}"
+def _write(line: "CostLine | None") -> str:
+    return "" if line is None else f"{line.quantity[1]:g} {line.unit} {line.sku}"
 
 
-def _print(changes: list[dict[str, Any]], delta: Decimal, unknown: int, lang: Language) -> None:
+def _print(difference: "CostDifference", changes: list["LineChange"], lang: Language) -> None:
     import sys
 
     from rich import box
@@ -124,19 +101,17 @@ def _print(changes: list[dict[str, Any]], delta: Decimal, unknown: int, lang: La
 
     from sizing.messages import render
 
-    marks = {"added": "+", "removed": "-", "changed": "~"}
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for code in ("line", "before", "after"):
         grid.add_column(render(f"diff.{code}", lang), overflow="fold")
     grid.add_column(render("diff.delta", lang), justify="right")
     for change in changes:
-        usd = change["delta_usd"]
-        shown = render("diff.unknown", lang) if usd is None else f"{Decimal(usd):+,.2f}"
-        cells = (f"{marks[change['change']]} {change['id']}", change["before"], change["after"], shown)
+        shown = render("diff.unknown", lang) if change.delta is None else f"{change.delta.expected:+,.2f}"
+        cells = (f"{MARKS[change.change]} {change.id}", _write(change.before), _write(change.after), shown)
         grid.add_row(*(Text(cell) for cell in cells))
     console = Console(width=None if sys.stdout.isatty() else 140)
     if changes:
         console.print(grid)
-    console.print(
-        Text(render("diff.total", lang, {"delta": f"{delta:+,.2f}", "count": len(changes), "unknown": unknown}))
-    )
+    unknown = sum(change.delta is None for change in changes)
+    values = {"delta": f"{difference.delta.expected:+,.2f}", "count": len(changes), "unknown": unknown}
+    console.print(Text(render("diff.total", lang, values)))

@@ -172,6 +172,8 @@ def _write(assessment: "Assessment", values: dict[str, Any]) -> None:
         console.width = max(console.width, MIN_WIDTH)
         print_report(assessment, language, console, details=values["details"])
         return
+    if form == "html" and output is None and sys.stdout.isatty():
+        raise click.UsageError("A page is no terminal text: write it to a file with -o report.html.")
     text = render_report(assessment, form, language, details=values["details"])
     if output is None:
         click.echo(text, nl=False)

@@ -5,14 +5,17 @@ the way. ``schema_version`` changes when a field changes its meaning or goes awa
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sizing.assessment import Assessment
 from sizing.catalogue import Price
 from sizing.cost.report import CostLine, CostReport, Money
 from sizing.cost.tables import comparison_tables
+from sizing.errors import InvalidWorkload
+from sizing.estimate import CORNERS
 from sizing.messages import render
 from sizing.plan import Plan, Reason
 from sizing.workload_document import describe_workload
@@ -79,6 +82,34 @@ def _describe_line(line: CostLine) -> dict[str, Any]:
         "monthly_usd": plain(line.monthly_usd),
         "price": _describe_price(line.price),
     }
+
+
+def read_cost(document: Mapping[str, Any]) -> CostReport:
+    """Return the lines of a saved report, for comparison; prices' provenance is left behind.
+
+    Raises InvalidWorkload where the document is no report of ours.
+    """
+    try:
+        return CostReport(lines=tuple(_read_line(line) for line in document["cost"]["lines"]))
+    except (KeyError, TypeError, AttributeError, InvalidOperation) as error:
+        raise InvalidWorkload("report", str(error), "a report written by reme-size --format json") from None
+
+
+def _read_line(line: Mapping[str, Any]) -> CostLine:
+    low, expected, high = (Decimal(line["quantity"][corner]) for corner in CORNERS)
+    money = line["monthly_usd"]
+    return CostLine(
+        **{name: str(line[name]) for name in _TEXTS},
+        kind=line["kind"],
+        region=line["site"].partition(":")[2],
+        high_sku=line["sku"],
+        quantity=(low, expected, high),
+        price=None,
+        monthly_usd=None if money is None else Money(*(Decimal(money[corner]) for corner in CORNERS)),
+    )
+
+
+_TEXTS = ("id", "component", "resource", "site", "provider", "service", "sku", "unit", "driver")
 
 
 def _describe_price(price: Price | None) -> dict[str, Any] | None:

@@ -269,7 +269,7 @@ def test_diff_of_files_and_reports(reme_size: Runner, tmp_path: Path) -> None:
     large.write_text("users = 900\n")
     reme_size("--file", small, "--format", "json", "-o", report)
     same = json.loads(reme_size("diff", small, report, "--format", "json").out)
-    assert same == {"delta_usd": "0", "unknown": 0, "lines": []}
+    assert (float(same["delta_usd"]), same["unknown"], same["lines"]) == (0.0, 0, [])
     there = json.loads(reme_size("diff", small, large, "--format", "json").out)
     back = json.loads(reme_size("diff", large, small, "--format", "json").out)
     assert float(there["delta_usd"]) == -float(back["delta_usd"]) > 0

@@ -15,15 +15,17 @@ import pytest
 from sizing.assessment import Assessment, assess
 from sizing.cost.report import CostReport, add_up
 from sizing.cost.strategies import Outcome
+from sizing.cost.tables import comparison_tables
 from sizing.errors import MissingExtra
 from sizing.estimate import Estimate
 from sizing.messages import LANGUAGES, Language, label, messages, render
 from sizing.render import html as html_report
 from sizing.render.html import Cell, ReportTable, to_html
 from sizing.render.labels import show_usd
+from sizing.render.option_tables import tabulate_options
 from sizing.render.svg_sheet import fit_text, measure
 from sizing.tables import DATA
-from sizing.workload import Workload, sample_workload
+from sizing.workload import sample_workload
 from tests.conftest import SCENARIOS, TODAY
 from tests.sizing.render.page import Page
 
@@ -32,7 +34,7 @@ HOSTILE = '<script>alert(1)</script><img src="https://example.com/x.png" onerror
 ALONE = replace(sample_workload(30_000), clouds=("alicloud",))
 """One cloud only, most of its lines without a list price."""
 
-UNTRANSLATED = re.compile(r"GB(-|$)|P10|CDN$|DNS$")
+UNTRANSLATED = re.compile(r"GB(-|$)|P10|CDN$|DNS$|--apply")
 """Messages that are the same in Chinese."""
 
 
@@ -288,6 +290,19 @@ def test_shows_the_options_given() -> None:
     assert say("section.options") not in page("personal").text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_shows_the_comparisons_of_the_requirements(language: Language) -> None:
+    compared = comparison_tables(assessment("company").design, language)
+    tables = tabulate_options(assessment("company").design, language)
+    found = Page(to_html(assessment("company"), language, tables))
+    for table, comparison in zip(tables, compared, strict=True):
+        rows = found.table(table.title).rows
+        assert [row[0].splitlines()[0] for row in rows] == [row.option for row in comparison.rows]
+        assert [row[-1] for row in rows] == [row.why for row in comparison.rows]
+        for row, shown in zip(comparison.rows, rows, strict=True):
+            assert all(value in shown[0] for value in row.attributes)
+
+
 def test_reports_without_draws_growth_or_prices() -> None:
     still = sample_workload(80).with_driver("growth_per_month", Estimate.exactly(0.0))
     found = Page(to_html(assess(still, today=TODAY, apply=("arm64",)), "en"))
@@ -337,7 +352,3 @@ def luminance(colour: str) -> float:
     parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def test_workload_names_are_not_restricted() -> None:
-    assert isinstance(replace(sample_workload(1), name=HOSTILE), Workload)

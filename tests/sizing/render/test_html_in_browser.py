@@ -72,7 +72,7 @@ class Visit:
         self.page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(case))
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
 def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a scenario in a language, as a file."""
     name, language = request.param
