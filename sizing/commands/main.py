@@ -195,10 +195,10 @@ def render_report(assessment: "Assessment", form: str, language: Language, *, de
 
         return to_markdown(assessment, language)
     if form == "html":
-        from sizing.render.comparisons import tables_for_page
         from sizing.render.html import to_html
+        from sizing.render.option_tables import tabulate_options
 
-        return to_html(assessment, language, tables_for_page(assessment, language))
+        return to_html(assessment, language, tabulate_options(assessment.design, language))
     if form == "csv":
         from sizing.render.csv_table import to_csv
 

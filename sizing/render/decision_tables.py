@@ -153,27 +153,23 @@ def _sides(here: Decimal | None, there: Decimal | None) -> tuple[str | Cell, ...
     return show_usd(left), show_usd(right), Cell(text=show_change(right - left), detail=detail)
 
 
-def tabulate_excluded(assessment: Assessment, comparison: CloudComparison, language: Language) -> ReportTable:
-    """Return the resources that are left out of a comparison, and on which side the price is missing."""
+def tabulate_excluded(comparison: CloudComparison, language: Language) -> ReportTable:
+    """Return the resources that are left out of a comparison, and whether price or resource is missing."""
     say = sayer(language)
-    mine = {line.component if line.kind == "external" else line.resource for line in assessment.report.lines}
-    rows = []
-    for resource in comparison.resources:
-        if resource.counted:
-            continue
-        absent = "no-price" if resource.resource in mine else "absent-here"
-        rows.append(
-            (
-                _name_resource(resource, language),
-                _side(resource.here_usd, say(absent)),
-                _side(resource.there_usd, say("absent-there")),
-            )
-        )
     here, there = (label(f"cloud.{cloud}", language) for cloud in (comparison.here, comparison.there))
+    rows = tuple(
+        (
+            _name_resource(resource, language),
+            _side(resource.here_usd, say("no-price" if resource.on_here else "absent")),
+            _side(resource.there_usd, say("no-price" if resource.on_there else "absent")),
+        )
+        for resource in comparison.resources
+        if not resource.counted
+    )
     return ReportTable(
         title=say("excluded-caption"),
         columns=(say("resource"), here, there),
-        rows=tuple(rows),
+        rows=rows,
         right=frozenset({1, 2}),
     )
 

@@ -183,7 +183,7 @@ def _clouds(assessment: Assessment, language: Language) -> tuple[CloudSection, .
             CloudSection(
                 note=say("clouds-regions", there=there, regions=regions),
                 counted=tabulate_clouds(comparison, language),
-                excluded=tabulate_excluded(assessment, comparison, language),
+                excluded=tabulate_excluded(comparison, language),
             )
         )
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from sizing.messages import Language, render
 from sizing.plan import RegionPlan
+from sizing.selection import show as show_figure
 
 
 def describe_sizes(region: RegionPlan, language: Language) -> list[tuple[str, str, str]]:
@@ -65,7 +66,7 @@ def _vectors(region: RegionPlan, language: Language) -> str:
             dimensions=spec.dimensions,
             copies=spec.replication_factor,
         )
-    memory = f"{spec.memory_needed_gb:.3g}"
+    memory = show_figure(spec.memory_needed_gb)
     return _say("vectors-shared", language, vectors=vectors, dimensions=spec.dimensions, memory=memory)
 
 
@@ -74,7 +75,7 @@ def _objects(region: RegionPlan, language: Language) -> str:
     return _say(
         "objects",
         language,
-        gb=f"{spec.capacity_gb:.3g}",
+        gb=show_figure(spec.capacity_gb),
         archive=spec.archive_after_days,
         delete=spec.delete_after_days,
     )
@@ -102,12 +103,12 @@ def _monitoring(region: RegionPlan, language: Language) -> str:
 
 
 def _models(region: RegionPlan, language: Language) -> str:
-    tokens = f"{region.load.llm_tokens_per_month / 1e6:,.3g}"
+    tokens = show_figure(region.load.llm_tokens_per_month / 1e6)
     return _say("models-size", language, tokens=tokens, models=", ".join(dict.fromkeys(region.models.tasks.values())))
 
 
 def _embedding(region: RegionPlan, language: Language) -> str:
-    tokens = f"{region.load.embedding_tokens_per_month / 1e6:,.3g}"
+    tokens = show_figure(region.load.embedding_tokens_per_month / 1e6)
     return _say(
         "embedding-size", language, tokens=tokens, model=region.models.embedding, dimensions=region.models.dimensions
     )
