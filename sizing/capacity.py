@@ -35,8 +35,10 @@ EMBEDDED_TOKENS_PER_GPU_SECOND = 30_000.0
 on a T4. Not measured here; error: factor 3. Measure with your own texts before you rely on it."""
 
 ROOT_DISK_GB = 30
+"""Ours: operating system, images and logs in transit."""
 DISK_HEADROOM = 1.3
 DISK_STEP_GB = 10
+"""Ours: a disk is planned to be three quarters full, below the alarm at 85 % (§7.2), in steps of 10 GB."""
 
 SERVERLESS_MAX_UNITS = 14
 """Alibaba Cloud RDS for PostgreSQL, serverless: at most 14 RCUs (its documentation, August 2024)."""

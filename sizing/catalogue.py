@@ -151,12 +151,17 @@ def load_catalogue(files: tuple[Path, ...] = (), rates: tuple[str, ...] = ()) ->
     """
     if not files and not rates:
         return catalogue()
-    known = {**exchange_rates(), **dict(parse_rate(text) for text in rates)}
+    known = known_rates(rates)
     listed = {key: _rerated(price, known) for key, price in catalogue().prices.items()}
     own: list[Price] = []
     for file in files:
         own.extend(read_prices(file, known, origin=str(file))[0])
     return Catalogue(listed, catalogue().checks).overridden(own)
+
+
+def known_rates(rates: tuple[str, ...] = ()) -> dict[str, Decimal]:
+    """Return our exchange rates with the user's over them; raises InvalidWorkload for a bad one."""
+    return {**exchange_rates(), **dict(parse_rate(text) for text in rates)}
 
 
 def parse_rate(text: str) -> tuple[str, Decimal]:

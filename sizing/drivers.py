@@ -34,7 +34,11 @@ class Driver:
     @property
     def valid(self) -> str:
         """What a valid value looks like, for error messages."""
-        return f"{self.minimum:g} to {self.maximum:g} {self.unit}"
+        return f"{_plain(self.minimum)} to {_plain(self.maximum)} {self.unit}"
+
+
+def _plain(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
 
 
 @cache

@@ -13,9 +13,9 @@ DOCUMENT_DIMENSIONS = 1024
 """§2.1's 10-50 KB a memory includes a vector of 1024 float32 components."""
 
 REQUESTS_PER_VCPU_SECOND = 100.0
-"""Requests a second that one vCPU serves: assumed from a measurement of 290/s for one worker that
-searched 21,000 memories in SQLite behind an ASGI server on one of two cores (October 2026), less
-two thirds for authentication, serialisation, metering and model plumbing. Error: factor 2 either way."""
+"""Requests a second that one vCPU serves: assumed from our measurement of 290/s for one worker that
+searched 21,000 memories in SQLite behind an ASGI server on one of two cores, less two thirds for
+authentication, serialisation, metering and model plumbing. Error: factor 2 either way."""
 
 LOG_SAMPLE_SHARE = 0.1
 """§7.3: application logs are sampled at 10 %; access and audit lines never are."""
@@ -25,8 +25,9 @@ AUDIT_LOG_KB = 0.5
 
 TOKEN_BYTES = 4.0
 """English averages four characters a token; Chinese about 3 bytes a character and 1-1.5 tokens."""
-VECTOR_JSON_BYTES = 12.0
-"""A float component written as JSON text, as an embedding API answers it; measured 11-13 bytes."""
+VECTOR_JSON_BYTES = 21.0
+"""A float32 component written as JSON text, as an embedding API answers it; measured on random unit
+vectors: 21 bytes with all its digits, 11 where a provider rounds to eight decimals."""
 
 RESULTS_PER_RETRIEVE = 10
 """Memories read for one retrieval (top_k of the API's default)."""
@@ -88,7 +89,7 @@ def stored_bytes(memory_bytes: float, dimensions: int) -> float:
     """Bytes of one memory with its vector, in SQLite.
 
     §2.1's 10-50 KB at 1024 dimensions, corrected by 4 bytes a component for other dimensions.
-    Error: the document's own range is a factor of 5; with real texts measured, below 10 %.
+    Error: the document's own range is a factor of 5; measure your own texts to narrow it.
     """
     return max(memory_bytes + 4.0 * (dimensions - DOCUMENT_DIMENSIONS), 4.0 * dimensions + 200.0)
 
@@ -173,8 +174,8 @@ def peak_concurrency(rps_peak: float, request_seconds: float) -> float:
 def peak_iops(rps_peak: float) -> float:
     """Disk operations a second at the peak: 20 reads a retrieval, 6 writes a memory, all counted as 20.
 
-    Assumed: a warm cache answers the rest; measured 100-200 row fetches a retrieval in SQLite, of
-    which nine in ten came from memory. Error: factor 3.
+    Assumed: a retrieval fetches 100-200 rows to rescore (our store's design) and memory answers nine
+    in ten of them. Error: factor 3.
     """
     return rps_peak * 20.0
 

@@ -103,6 +103,16 @@ DOCUMENT_EMBEDDING = "text-embedding-v3"
 """§5.1 and §3.3: the requirements price every tier with Qwen3 and name this embedding for it."""
 
 
+def usual_embedding(workload: Workload, region: Region, planned: str) -> str:
+    """Return the embedding that a region would have without wishes; the planned one where one was voiced."""
+    asked = workload.models.get("embedding") or workload.embedding != "remote"
+    if asked or any(request.embedding for request in workload.regions):
+        return planned
+    if planned in (region.embedding, DOCUMENT_EMBEDDING):
+        return planned
+    return region.embedding if region.cloud == "alicloud" else DOCUMENT_EMBEDDING
+
+
 @cache
 def _default_model(kind: str, usual: str, residency: str | None, dimensions: int) -> Model:
     """Return the usual model, or the first known one that the jurisdiction and the dimensions allow.

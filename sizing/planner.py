@@ -8,6 +8,7 @@ from sizing.design import Design, component_metrics, design, weigh
 from sizing.errors import InvalidWorkload
 from sizing.horizon import find_limits
 from sizing.models import models
+from sizing.placement import usual_embedding
 from sizing.plan import (
     GlobalSpec,
     Plan,
@@ -80,7 +81,7 @@ def _warnings(drawn: Design, sized: tuple[SizedRegion, ...]) -> tuple[Reason, ..
     ):
         found.append(Reason(code="warning-serverless-high", values={"limit": str(SERVERLESS_MAX_UNITS)}))
     for region in sized:
-        found.extend(_residency_warnings(workload, region.plan))
+        found.extend(_model_warnings(workload, region.plan))
     if any(
         region.plan.backup.stock_gb > 0
         and region.plan.database.engine == "postgresql"
@@ -98,25 +99,26 @@ def _unique(reasons: list[Reason]) -> tuple[Reason, ...]:
     return tuple(seen.values())
 
 
-def _residency_warnings(workload: Workload, plan: RegionPlan) -> list[Reason]:
-    """Name the models that would send text out of the jurisdiction; refuse them in China (§10.2)."""
-    if workload.residency is None and plan.role != "isolated":
-        return []
-    place_of = regions()[plan.cloud, plan.region].jurisdiction
-    names = {*plan.models.tasks.values(), plan.models.embedding}
+def _model_warnings(workload: Workload, plan: RegionPlan) -> list[Reason]:
+    """Name the models that carry text out of the region's jurisdiction, and an embedding that was switched.
+
+    Raises InvalidWorkload for a model served from outside China where the data must stay there (§10.2).
+    """
+    place = regions()[plan.cloud, plan.region].jurisdiction
+    confined = workload.residency is not None or plan.role == "isolated"
     found = []
-    for name in sorted(names):
+    for name in sorted({*plan.models.tasks.values(), plan.models.embedding}):
         served = models()[name].served_from
-        if place_of in served or "local" in served:
+        if place in served or "local" in served:
             continue
-        if place_of == "cn":
+        if confined and place == "cn":
             valid = [m.name for m in models().values() if "cn" in m.served_from or "local" in m.served_from]
             raise InvalidWorkload("models", name, f"a model served inside China: {', '.join(valid)}")
-        found.append(
-            Reason(
-                code="warning-residency",
-                values={"model": name, "served": ", ".join(served), "place": place_of},
-                origin="§10.2",
-            )
-        )
+        code = "warning-residency" if confined else "warning-models-abroad"
+        values = {"model": name, "served": ", ".join(served).upper(), "place": place.upper()}
+        found.append(Reason(code=code, values=values, origin="§10.2"))
+    usual = usual_embedding(workload, regions()[plan.cloud, plan.region], plan.models.embedding)
+    if usual != plan.models.embedding:
+        values = {"usual": usual, "model": plan.models.embedding}
+        found.append(Reason(code="warning-embedding-switched", values=values))
     return found

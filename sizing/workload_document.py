@@ -252,4 +252,4 @@ def _explain(error: ValidationError) -> InvalidWorkload:
         return InvalidWorkload(
             field, first["input"], "a known field" + (f" (did you mean {', '.join(near)}?)" if near else "")
         )
-    return InvalidWorkload(field, first["input"], first["msg"])
+    return InvalidWorkload(field, first["input"], first["msg"].removeprefix("Input should be ").rstrip("."))

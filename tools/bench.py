@@ -34,9 +34,8 @@ def main() -> int:
     # In turn, so that a machine that slows down slows all of them.
     rounds = [(time_command(size), *(time_command(command) for command in peers.values())) for _ in range(ROUNDS)]
     own = [one[0] for one in rounds]
-    print(
-        f"reme-size --users 500, cold: median {statistics.median(own):.3f} s ({min(own):.3f}-{max(own):.3f}), goal {COLD_GOAL_S} s"
-    )
+    span = f"({min(own):.3f}-{max(own):.3f})"
+    print(f"reme-size --users 500, cold: median {statistics.median(own):.3f} s {span}, goal {COLD_GOAL_S} s")
     for index, name in enumerate(peers, start=1):
         ratios = [one[0] / one[index] for one in rounds]
         peer = statistics.median(one[index] for one in rounds)
@@ -46,9 +45,8 @@ def main() -> int:
         rows = [f"{index % 20_000 + 1},{index % 5_000 + 100}" for index in range(BATCH_ROWS)]
         source.write_text("users,memories_per_user\n" + "\n".join(rows) + "\n", encoding="utf-8")
         spent = time_command([size[0], "batch", str(source), "-o", str(Path(folder) / "costs.csv")])
-    print(
-        f"{BATCH_ROWS:,} workloads planned and priced: {spent:.2f} s ({BATCH_ROWS / spent:,.0f} a second), goal {BATCH_GOAL_S} s"
-    )
+    rate = f"{BATCH_ROWS / spent:,.0f} a second"
+    print(f"{BATCH_ROWS:,} workloads planned and priced: {spent:.2f} s ({rate}), goal {BATCH_GOAL_S} s")
     return 0
 
 

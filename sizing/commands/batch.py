@@ -3,12 +3,17 @@
 import csv
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import repeat
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from sizing.errors import InvalidWorkload, SizingError
+
+if TYPE_CHECKING:
+    from sizing.catalogue import Catalogue
 
 RESULT_COLUMNS = (
     "row",
@@ -28,8 +33,16 @@ CHUNK_ROWS = 250
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead of the terminal."
 )
+@click.option(
+    "--prices", "price_files", multiple=True, type=click.Path(path_type=Path), help="Price file over ours. Repeatable."
+)
+@click.option(
+    "--rate", multiple=True, metavar="CNY=7.0", help="Exchange rate, units per USD, instead of ours. Repeatable."
+)
 @click.option("--jobs", type=click.IntRange(1, 64), default=None, help="Processes.  [default: one per processor]")
-def batch(source: Path, output: Path | None, jobs: int | None) -> None:
+def batch(
+    source: Path, output: Path | None, price_files: tuple[Path, ...], rate: tuple[str, ...], jobs: int | None
+) -> None:
     """Plan and price every row of SOURCE, a CSV file whose header names drivers and wishes.
 
     \b
@@ -41,7 +54,9 @@ def batch(source: Path, output: Path | None, jobs: int | None) -> None:
     from sizing.commands.files import write_whole
 
     rows = _read(source)
-    results = list(_assess_all(rows, jobs))
+    own = (price_files, rate)
+    prices_for(own)
+    results = list(_assess_all(rows, jobs, own))
     text = _write(results)
     if output is None:
         click.echo(text, nl=False)
@@ -113,9 +128,20 @@ def read_row(row: Mapping[str, str]) -> dict[str, object]:
     return document
 
 
-def assess_row(number: int, row: Mapping[str, str]) -> dict[str, str]:
+OwnPrices = tuple[tuple[Path, ...], tuple[str, ...]]
+"""The user's price files and exchange rates: what a process needs to load the same catalogue."""
+
+
+@cache
+def prices_for(own: OwnPrices) -> "Catalogue":
+    """Return the catalogue of a process, loaded once; raises CatalogueError for a bad file."""
+    from sizing.catalogue import load_catalogue
+
+    return load_catalogue(*own)
+
+
+def assess_row(number: int, row: Mapping[str, str], own: OwnPrices = ((), ())) -> dict[str, str]:
     """Return the figures of one row, or its error."""
-    from sizing.catalogue import catalogue
     from sizing.cost.report import total_design
     from sizing.design import design
     from sizing.workload_document import read_workload
@@ -124,7 +150,7 @@ def assess_row(number: int, row: Mapping[str, str]) -> dict[str, str]:
     result.update(row=str(number), name=row.get("name", ""))
     try:
         workload = read_workload(read_row(row))
-        drawn = design(workload, catalogue())
+        drawn = design(workload, prices_for(own))
         total, unpriced = total_design(drawn)
     except SizingError as error:
         result["error"] = str(error)
@@ -140,11 +166,11 @@ def assess_row(number: int, row: Mapping[str, str]) -> dict[str, str]:
     return result
 
 
-def _assess_chunk(chunk: list[tuple[int, dict[str, str]]]) -> list[dict[str, str]]:
-    return [assess_row(number, row) for number, row in chunk]
+def _assess_chunk(chunk: list[tuple[int, dict[str, str]]], own: OwnPrices) -> list[dict[str, str]]:
+    return [assess_row(number, row, own) for number, row in chunk]
 
 
-def _assess_all(rows: list[dict[str, str]], jobs: int | None) -> Iterator[dict[str, str]]:
+def _assess_all(rows: list[dict[str, str]], jobs: int | None, own: OwnPrices) -> Iterator[dict[str, str]]:
     from sizing.commands.progress import track
 
     numbered = list(enumerate(rows, start=1))
@@ -152,14 +178,14 @@ def _assess_all(rows: list[dict[str, str]], jobs: int | None) -> Iterator[dict[s
     with track("planning", len(rows)) as advance:
         if len(chunks) == 1 or jobs == 1:
             for chunk in chunks:
-                yield from _assess_chunk(chunk)
+                yield from _assess_chunk(chunk, own)
                 if advance is not None:
                     advance(len(chunk))
             return
         from concurrent.futures import ProcessPoolExecutor
 
         with ProcessPoolExecutor(max_workers=jobs) as pool:
-            for done in pool.map(_assess_chunk, chunks):
+            for done in pool.map(_assess_chunk, chunks, repeat(own)):
                 yield from done
                 if advance is not None:
                     advance(len(done))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sizing.billing.charge import CLASS
 from sizing.messages import LANGUAGES, Language
 
 if TYPE_CHECKING:
@@ -19,10 +20,20 @@ MARKS = {"added": "+", "removed": "-", "changed": "~"}
 @click.command()
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
-@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the list.",
+)
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the list.")
 @click.option("--max-increase", type=float, metavar="USD", help="Exit with 3 when the month costs more by over this.")
-def diff(before: Path, after: Path, format_: str, lang: Language, max_increase: float | None) -> None:
+@click.option("--fail-on-unknown", is_flag=True, help="Exit with 3 when a changed line has no list price.")
+def diff(
+    before: Path, after: Path, format_: str, lang: Language, max_increase: float | None, fail_on_unknown: bool
+) -> None:
     """Compare two workload files (.toml, .yaml) or two saved JSON reports.
 
     \b
@@ -38,8 +49,13 @@ def diff(before: Path, after: Path, format_: str, lang: Language, max_increase: 
     else:
         _print(difference, changes, lang)
     delta = difference.delta.expected
+    unknown = sum(change.delta is None for change in changes)
+    if unknown and (max_increase is not None or fail_on_unknown):
+        click.echo(f"reme-size: changed lines without a list price, not in the sum: {unknown}", err=True)
     if max_increase is not None and delta > Decimal(repr(max_increase)):
         click.echo(f"reme-size: the month costs {delta:,.2f} USD more, above {max_increase:,.2f}", err=True)
+        raise SystemExit(3)
+    if unknown and fail_on_unknown:
         raise SystemExit(3)
 
 
@@ -88,7 +104,12 @@ def _usd(line: "CostLine | None") -> str | None:
 
 
 def _write(line: "CostLine | None") -> str:
-    return "" if line is None else f"{line.quantity[1]:g} {line.unit} {line.sku}"
+    if line is None:
+        return ""
+    from sizing.render.labels import show_quantity
+
+    sku = f" {line.sku}" if line.id.endswith(f"/{CLASS}") else ""
+    return f"{show_quantity(line.quantity[1])} {line.unit}{sku}"
 
 
 def _print(difference: "CostDifference", changes: list["LineChange"], lang: Language) -> None:
@@ -100,18 +121,27 @@ def _print(difference: "CostDifference", changes: list["LineChange"], lang: Lang
     from rich.text import Text
 
     from sizing.messages import render
+    from sizing.render.labels import name_line
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for code in ("line", "before", "after"):
         grid.add_column(render(f"diff.{code}", lang), overflow="fold")
     grid.add_column(render("diff.delta", lang), justify="right")
-    for change in changes:
-        shown = render("diff.unknown", lang) if change.delta is None else f"{change.delta.expected:+,.2f}"
-        cells = (f"{MARKS[change.change]} {change.id}", _write(change.before), _write(change.after), shown)
-        grid.add_row(*(Text(cell) for cell in cells))
-    console = Console(width=None if sys.stdout.isatty() else 140)
-    if changes:
+    shown = [change for change in changes if change.delta is None or change.delta.expected]
+    sites = {line.site for change in shown for line in (change.before, change.after) if line is not None}
+    for change in shown:
+        line = change.after or change.before
+        assert line is not None, "a change has a line on one side at least"  # noqa: S101
+        name = f"{MARKS[change.change]} {line.resource}: {name_line(line, lang)}"
+        if len(sites) > 1:
+            name += f" ({line.site})"
+        delta = render("diff.unknown", lang) if change.delta is None else f"{change.delta.expected:+,.2f}"
+        grid.add_row(*(Text(cell) for cell in (name, _write(change.before), _write(change.after), delta)))
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    if shown:
         console.print(grid)
+    if len(changes) > len(shown):
+        console.print(Text(render("diff.range-only", lang, {"count": len(changes) - len(shown)})))
     unknown = sum(change.delta is None for change in changes)
     values = {"delta": f"{difference.delta.expected:+,.2f}", "count": len(changes), "unknown": unknown}
     console.print(Text(render("diff.total", lang, values)))

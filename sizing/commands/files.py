@@ -25,4 +25,4 @@ def write_whole(path: Path, text: str) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise InvalidWorkload("output", str(path), f"a file in an existing, writable folder ({error})") from None
+        raise InvalidWorkload("file", str(path), f"a file in an existing, writable folder ({error.strerror})") from None

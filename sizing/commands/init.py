@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from sizing.commands.workload_options import GROUPS
 from sizing.drivers import drivers
 from sizing.errors import InvalidWorkload
 from sizing.estimate import Estimate
@@ -39,11 +40,12 @@ def workload_template(users: int) -> str:
         f"schema_version = {SCHEMA_VERSION}",
         'name = "memory-service"',
     ]
+    ordered = sorted(drivers().values(), key=lambda driver: list(GROUPS).index(driver.group))
     group = ""
-    for driver in drivers().values():
+    for driver in ordered:
         if driver.group != group:
             group = driver.group
-            lines += ["", f"# --- {group}"]
+            lines += ["", f"# --- {GROUPS[group]}"]
         lines.append(f"# {driver.help_en} ({driver.unit}); {driver.origin}")
         if driver.default is None:
             lines.append(f"{driver.name} = {users}")

@@ -97,7 +97,13 @@ class SizeGroup(click.Group):
     help="Price file whose rows replace ours. Repeatable.",
 )
 @click.option("--rate", multiple=True, metavar="CNY=7.0", help="Exchange rate, units per USD, instead of ours.")
-@click.option("--budget", type=float, metavar="USD", help="Exit with 3 when the expected monthly total is above this.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="Exit with 3 when the expected monthly total is above this.",
+)
+@click.option("--fail-on-partial", is_flag=True, help="Exit with 3 when a line has no list price.")
 @click.option(
     "--today", type=click.DateTime(["%Y-%m-%d"]), help="Date that prices' age is measured from.  [default: today]"
 )
@@ -118,7 +124,10 @@ def cli(context: click.Context, /, **values: Any) -> None:
     if context.invoked_subcommand is not None:
         given = [name for name, source in _sources(context) if source is click.core.ParameterSource.COMMANDLINE]
         if given:
-            raise click.UsageError(f"{', '.join(sorted(given))}: options of the report go without a command.")
+            names = ", ".join("--" + name.replace("_", "-") for name in sorted(given))
+            raise click.UsageError(
+                f"{names} belongs to the report: leave it out, or leave out the command {context.invoked_subcommand!r}."
+            )
         return
     document = collect_document(values)
     if not document:
@@ -147,10 +156,18 @@ def _report(document: dict[str, object], values: dict[str, Any]) -> None:
     with track("simulating", samples) as advance:
         assessment = assess(workload, _prices(values), apply=applied, samples=samples, today=today, advance=advance)
     _write(assessment, values)
-    budget = values["budget"]
-    total = assessment.report.total.expected
-    if budget is not None and total > budget:
+    _gate(assessment, values["budget"], fail_on_partial=values["fail_on_partial"])
+
+
+def _gate(assessment: "Assessment", budget: float | None, *, fail_on_partial: bool) -> None:
+    """Exit with 3 on a finding, and never let a missing price pass for a low cost unnoticed."""
+    total, gaps = assessment.report.total.expected, len(assessment.report.unpriced)
+    if gaps and (budget is not None or fail_on_partial):
+        click.echo(f"reme-size: partial: lines without a list price, not in the total: {gaps}", err=True)
+    over = budget is not None and total > budget
+    if over:
         click.echo(f"reme-size: over budget: {total:,.2f} USD a month is above {budget:,.2f}", err=True)
+    if over or (gaps and fail_on_partial):
         raise SystemExit(EXIT_FINDING)
 
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sizing.catalogue import STALE_AFTER_DAYS, Catalogue, Price, catalogue, exchange_rates, load_catalogue, read_prices
+from sizing.catalogue import STALE_AFTER_DAYS, Catalogue, Price, catalogue, known_rates, load_catalogue, read_prices
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 EXIT_FINDING = 3
+RATE_HELP = "Exchange rate, units per USD, instead of ours. Repeatable."
 
 
-@click.group()
+@click.group(context_settings={"max_content_width": 110})
 def prices() -> None:
     """List, check and compare prices."""
 
@@ -25,7 +26,14 @@ def prices() -> None:
 @prices.command("list")
 @click.argument("pattern", required=False, default="")
 @click.option("--region", help="Only prices that apply in this region.")
-@click.option("--format", "format_", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="Form of the list.",
+)
 @click.option(
     "--prices", "price_files", multiple=True, type=click.Path(path_type=Path), help="Price file over ours. Repeatable."
 )
@@ -124,14 +132,17 @@ def _print(grid: "Table") -> None:
 )
 @click.option("--fail-stale", is_flag=True, help="Exit with 3 when a price is stale or undated.")
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="Date that age is measured from.  [default: today]")
-def check_prices(files: tuple[Path, ...], max_age: int, fail_stale: bool, today: datetime | None) -> None:
+@click.option("--rate", multiple=True, metavar="CNY=7.0", help=RATE_HELP)
+def check_prices(
+    files: tuple[Path, ...], max_age: int, fail_stale: bool, today: datetime | None, rate: tuple[str, ...]
+) -> None:
     """Check price FILES (default: ours): form, evidence, second sources, age.
 
     Exits with 2 where a file is unusable, with 3 where two sources of one price disagree by more than
     5 %, and with --fail-stale also where a price is stale.
     """
     if files:
-        read = [read_prices(file, exchange_rates(), str(file)) for file in files]
+        read = [read_prices(file, known_rates(rate), str(file)) for file in files]
         listed = [price for found, _ in read for price in found]
         known = {**catalogue().prices, **{price.key: price for price in listed}}
         checked = Catalogue(known, tuple(price for _, checks in read for price in checks))
@@ -157,9 +168,8 @@ def _report_check(listed: list[Price], checked: Catalogue, day: date, max_age: i
     click.echo(f"second sources: {agreed + len(differing)}, of which {agreed} agree within 1 %")
     beyond = 0
     for price, listed_price, ratio in differing:
-        click.echo(
-            f"  {price.name}: {listed_price.usd} against {price.usd} ({(ratio - 1) * 100:+.1f} %), {price.source}"
-        )
+        figures = f"{_usd(str(listed_price.usd))} against {_usd(str(price.usd))}"
+        click.echo(f"  {price.name}: {figures} ({(ratio - 1) * 100:+.1f} %), {price.source}")
         beyond += abs(ratio - 1) > Decimal("0.05")
     return beyond if any(price.origin != "catalogue" for price in listed) else 0
 
@@ -185,18 +195,26 @@ def cross_check(checked: Catalogue) -> tuple[int, list[tuple[Price, Price, Decim
 @prices.command("compare")
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path), required=False)
-@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def compare_prices(old: Path, new: Path | None, format_: str) -> None:
-    """Compare two price files, or one with ours: what is added, removed, dearer, cheaper.
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the list.",
+)
+@click.option("--rate", multiple=True, metavar="CNY=7.0", help=RATE_HELP)
+def compare_prices(old: Path, new: Path | None, format_: str, rate: tuple[str, ...]) -> None:
+    """Compare two price files, or our list prices with one: what is added, removed, dearer, cheaper.
 
     \b
-      reme-size prices compare negotiated.csv            # against our list prices
+      reme-size prices compare negotiated.csv            # from our list prices to yours
       reme-size prices compare prices-2026-05.csv prices-2026-11.csv
     """
-    rates = exchange_rates()
+    rates = known_rates(rate)
     before = {price.key: price for price in read_prices(old, rates, str(old))[0]}
     if new is None:
-        after = {key: price for key, price in catalogue().prices.items() if key in before}
+        before, after = {key: price for key, price in catalogue().prices.items() if key in before}, before
     else:
         after = {price.key: price for price in read_prices(new, rates, str(new))[0]}
     changes = find_changes(before, after)
@@ -205,9 +223,13 @@ def compare_prices(old: Path, new: Path | None, format_: str) -> None:
         return
     grid = _grid(("Price", "Before USD", "After USD", "Change"))
     for change in changes:
-        grid.add_row(change["name"], change["before_usd"] or "–", change["after_usd"] or "–", change["change"])
+        grid.add_row(change["name"], _usd(change["before_usd"]), _usd(change["after_usd"]), change["change"])
     _print(grid)
     click.echo(f"{len(changes)} of {len({**before, **after})} prices differ")
+
+
+def _usd(text: str | None) -> str:
+    return "–" if text is None else f"{Decimal(text):.6f}".rstrip("0").rstrip(".")
 
 
 def find_changes(

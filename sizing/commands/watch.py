@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sizing.commands.files import write_whole
 from sizing.errors import BillError, MissingExtra, SizingError
 from sizing.messages import LANGUAGES, Language, render
+from sizing.watch.bill_lines import FIRST_DAY
 from sizing.watch.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ FINDING = 3
 """The exit code of a report with a finding."""
 
 SHOW_AFTER_SECONDS = 1.0
+MINIMUM_WIDTH = 80
 
 EPILOG = """\b
 Examples:
@@ -53,9 +56,12 @@ def _read_day(_context: click.Context, _option: click.Parameter, value: str | No
     if value is None:
         return None
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError:
         raise click.BadParameter(f"{value!r} is not a date. Write it as YYYY-MM-DD.") from None
+    if day < FIRST_DAY:
+        raise click.BadParameter(f"{value} lies before {FIRST_DAY}, when no cloud billed.")
+    return day
 
 
 def _read_month(_context: click.Context, _option: click.Parameter, value: str | None) -> "Month | None":
@@ -100,8 +106,9 @@ def _read_usd(_context: click.Context, _option: click.Parameter, value: str) -> 
 @click.option("--services", type=click.Path(path_type=Path), help="CSV that names the component of products.")
 @click.option("--negatives-as-credits", is_flag=True, help="Count negative charges as credits.")
 @click.option(
-    "--format", "output", type=click.Choice(["table", "json", "markdown", "csv"]), default="table", show_default=True
+    "--format", "format_", type=click.Choice(["table", "json", "markdown", "csv"]), default="table", show_default=True
 )
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead.")
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @click.pass_context
 def watch(
@@ -121,7 +128,8 @@ def watch(
     component_tag: str | None,
     services: Path | None,
     negatives_as_credits: bool,
-    output: str,
+    format_: str,
+    output: Path | None,
     lang: Language,
 ) -> None:
     """Hold actual BILLS against the plan: budgets, anomalies, forecast.
@@ -170,14 +178,18 @@ def watch(
             anomaly_days=anomaly_days,
         )
         report = assess_month(ledger, limits, planned, options)
+        extra: list[Note] = [*_say_rates(ledger, given, lang)]
+        if not limits:
+            extra.append(("watch.note.no-budget", {}))
+        report = replace(report, notes=(*extra, *report.notes))
+        text = _render(report, format_, lang, terminal=output is None and sys.stdout.isatty())
+        if output is None:
+            click.echo(text, nl=False)
+        else:
+            write_whole(output, text)
     except SizingError as error:
         click.echo(f"reme-size: error: {error}", err=True)
         context.exit(error.exit_code)
-    extra: list[Note] = [*_say_rates(ledger, given, lang)]
-    if not limits:
-        extra.append(("watch.note.no-budget", {}))
-    report = replace(report, notes=(*extra, *report.notes))
-    _show(report, output, lang)
     context.exit(FINDING if report.has_findings else 0)
 
 
@@ -248,18 +260,14 @@ def _say_rates(ledger: "Ledger", given: dict[str, Decimal], language: Language) 
             yield "watch.rate", {"currency": currency, "rate": f"{rate:f}", "source": source}
 
 
-def _show(report: "WatchReport", output: str, language: Language) -> None:
-    if output in {"json", "csv"}:
+def _render(report: "WatchReport", form: str, language: Language, *, terminal: bool) -> str:
+    if form in {"json", "csv"}:
         from sizing.watch.report_document import to_csv, to_json
 
-        text = to_json(report, language) if output == "json" else to_csv(report)
-    else:
-        from sizing.watch.report_text import WIDTH, to_markdown, to_table
+        return to_json(report, language) if form == "json" else to_csv(report)
+    from sizing.watch.report_text import WIDTH, to_markdown, to_table
 
-        if output == "markdown":
-            text = to_markdown(report, language)
-        else:
-            terminal = sys.stdout.isatty()
-            width = max(80, shutil.get_terminal_size().columns) if terminal else WIDTH
-            text = to_table(report, language, color=terminal and "NO_COLOR" not in os.environ, width=width)
-    click.echo(text, nl=False)
+    if form == "markdown":
+        return to_markdown(report, language)
+    width = max(MINIMUM_WIDTH, shutil.get_terminal_size().columns) if terminal else WIDTH
+    return to_table(report, language, color=terminal and "NO_COLOR" not in os.environ, width=width)

@@ -65,7 +65,8 @@ def _flag(*names: str, group: str, **settings: Any) -> GroupedOption:
 
 def _driver_flag(driver: Driver) -> GroupedOption:
     default = driver.default
-    text = f"{driver.help_en}, {driver.unit}."
+    named = driver.unit.partition("/")[0].lower() in driver.help_en.lower()
+    text = f"{driver.help_en}." if named else f"{driver.help_en}, in {driver.unit}."
     if default is not None:
         shown = (
             f"{default.expected:g}" if default.is_exact else f"{default.low:g}..{default.expected:g}..{default.high:g}"

@@ -75,7 +75,7 @@ def _compare(drawn: Design, report: CostReport, prices: Catalogue, here: str, th
     moved = move_workload(drawn.workload, drawn, there)
     problem, other = "", None
     if moved is None:
-        problem = "clouds-no-region"
+        problem = "clouds-no-region" if drawn.workload.residency else "clouds-no-pair"
     else:
         try:
             other = price_design(design(moved, prices))

@@ -46,6 +46,7 @@ class Strategy:
 class Outcome:
     """What a strategy does to this workload's bill at the expected values.
 
+    ``saved_high_usd`` is the same at the high corner, negative where the change makes that dearer.
     ``partial`` counts the changed lines without a list price: such a saving is never ranked. ``values``
     fill the message that says what the saving costs in quality or work.
     """
@@ -54,6 +55,7 @@ class Outcome:
     section: str
     status: Status
     saved_usd: Decimal | None
+    saved_high_usd: Decimal | None = None
     partial: int = 0
     values: Mapping[str, str] = field(default_factory=dict)
 
@@ -205,9 +207,14 @@ def weigh_strategies(drawn: Design, report: CostReport) -> tuple[Outcome, ...]:
 
 
 def cheapest_change(outcomes: tuple[Outcome, ...]) -> Outcome | None:
-    """Return the available strategy that saves most, None where none saves anything."""
+    """Return the available strategy that saves most, None where none saves anything.
+
+    One that saves at the expected values and makes the high estimate dearer is no honest saving.
+    """
     saving = [
-        o for o in outcomes if o.status == "available" and not o.partial and o.saved_usd is not None and o.saved_usd > 0
+        o
+        for o in outcomes
+        if o.status == "available" and not o.partial and (o.saved_usd or 0) > 0 and (o.saved_high_usd or 0) >= 0
     ]
     return max(saving, key=lambda outcome: outcome.saved_usd or Decimal(0)) if saving else None
 
@@ -225,18 +232,22 @@ def _outcome(strategy: Strategy, drawn: Design, report: CostReport) -> Outcome:
             continue
         difference = compare_reports(report, other)
         partial = sum(line.delta is None and line.change != "same" for line in difference.lines)
-        return _make(strategy, status, difference.delta.expected * sign + 0, values, partial)
+        return Outcome(
+            name=strategy.name,
+            section=strategy.section,
+            status=status,
+            saved_usd=difference.delta.expected * sign + 0,
+            saved_high_usd=difference.delta.high * sign + 0,
+            partial=partial,
+            values=values,
+        )
     if strategy.name == "storage-tiers" and drawn.chosen("object_store") == "bucket":
         return _make(strategy, "in-plan", _storage_saving(drawn, report), values)
     return _make(strategy, "not-applicable", None, values)
 
 
-def _make(
-    strategy: Strategy, status: Status, saved: Decimal | None, values: Mapping[str, str], partial: int = 0
-) -> Outcome:
-    return Outcome(
-        name=strategy.name, section=strategy.section, status=status, saved_usd=saved, partial=partial, values=values
-    )
+def _make(strategy: Strategy, status: Status, saved: Decimal | None, values: Mapping[str, str]) -> Outcome:
+    return Outcome(name=strategy.name, section=strategy.section, status=status, saved_usd=saved, values=values)
 
 
 def _storage_saving(drawn: Design, report: CostReport) -> Decimal | None:

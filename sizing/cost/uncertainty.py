@@ -8,7 +8,7 @@ from decimal import Decimal
 from sizing.billing.plan_bill import bill_regions
 from sizing.design import Design
 from sizing.drivers import drivers
-from sizing.sizer import size_regions
+from sizing.sizer import RegionBounds, size_regions
 from sizing.workload import Point
 
 CENT = Decimal("0.01")
@@ -47,16 +47,19 @@ class Swing:
 
 
 class Pricer:
-    """Prices points of one design in floats."""
+    """Prices points of one design in floats, every database in the edition of the expected plan."""
 
     def __init__(self, drawn: Design) -> None:
         self.drawn = drawn
+        expected = size_regions(drawn, drawn.workload.point("expected"))
+        # Another edition has other prices, or none: a draw must not drop out of the bill.
+        self._bounds = [RegionBounds(edition=region.plan.database.edition) for region in expected]
 
     def total_usd(self, point: Point) -> float:
         """Return USD a month of all priced charges at a point, sized within the design."""
         total = 0.0
         unit_usd = self.drawn.prices.unit_usd
-        for charge in bill_regions(self.drawn, size_regions(self.drawn, point)):
+        for charge in bill_regions(self.drawn, size_regions(self.drawn, point, self._bounds)):
             unit = unit_usd(charge.provider, charge.service, charge.sku, charge.region, charge.group)
             if unit is not None:
                 total += charge.quantity * unit

@@ -9,7 +9,7 @@ from sizing.cost.uncertainty import Swing
 from sizing.drivers import drivers
 from sizing.messages import Language, label, render
 from sizing.render.cost_tables import show_change, show_share
-from sizing.render.labels import show_usd
+from sizing.render.labels import describe_price, show_usd
 from sizing.render.plan_tables import capitalise, name_origin, sayer
 from sizing.render.report_table import Cell, ReportTable
 
@@ -99,7 +99,7 @@ def _change(outcome: Outcome, language: Language, *, apply: bool = True, rank: s
 
 
 def _price_paid(outcome: Outcome, language: Language) -> str:
-    return capitalise(render(f"strategy.{outcome.name}.price", language, outcome.values))
+    return capitalise(describe_price(outcome, language))
 
 
 def _unknown(outcome: Outcome, language: Language) -> Cell:

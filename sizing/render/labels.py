@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from sizing.billing.charge import CLASS
 from sizing.cost.report import CostLine, Money
+from sizing.cost.strategies import Outcome
 from sizing.measures import HOURS_PER_MONTH
 from sizing.messages import Language, label, render
 from sizing.plan import Reason
@@ -40,6 +41,15 @@ def name_tier(tier: str, language: Language) -> str:
 def explain(reason: Reason, language: Language) -> str:
     """Return a reason's sentence."""
     return render(reason.code, language, reason.values)
+
+
+def describe_price(outcome: Outcome, language: Language) -> str:
+    """Return what a strategy costs in quality or work, and in USD where the high estimate gets dearer."""
+    text = render(f"strategy.{outcome.name}.price", language, outcome.values)
+    if outcome.status != "available" or outcome.saved_high_usd is None or outcome.saved_high_usd >= 0:
+        return text
+    more = render("report.dearer-high", language, {"usd": show_usd(-outcome.saved_high_usd)})
+    return f"{text}。{more}" if language == "zh" else f"{text}. {more}"
 
 
 def show_usd(value: Decimal | None, language: Language = "en", *, positive: bool = True) -> str:

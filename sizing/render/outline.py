@@ -14,6 +14,7 @@ from sizing.messages import Language, label, render
 from sizing.plan import Limit
 from sizing.render.comparisons import list_cells
 from sizing.render.labels import (
+    describe_price,
     explain,
     name_component,
     name_line,
@@ -86,8 +87,9 @@ def say(code: str, language: Language, **values: object) -> str:
 def _summary(assessment: Assessment, language: Language) -> Iterator[Block]:
     plan, report = assessment.plan, assessment.report
     usd = show_usd(report.total.expected, language)
+    headline = "headline-partial" if report.unpriced else "headline"
     yield Paragraph(
-        text=say("headline", language, name=plan.name, tier=name_tier(plan.tier, language), usd=usd), strong=True
+        text=say(headline, language, name=plan.name, tier=name_tier(plan.tier, language), usd=usd), strong=True
     )
     yield Paragraph(
         text=f"{say('where', language)}: " + ", ".join(_site(region.key, language) for region in plan.regions)
@@ -134,6 +136,8 @@ def _summary(assessment: Assessment, language: Language) -> Iterator[Block]:
                 p90=show_usd(simulation.p90_usd, language),
             )
         )
+        if simulation.p50_usd > report.total.expected:
+            yield Paragraph(text=say("skew", language))
     tier = plan.choice("tier")
     yield Heading(text=say("why", language))
     yield Bullets(items=tuple(explain(reason, language) for reason in tier.reasons))
@@ -293,7 +297,7 @@ def _strategies(assessment: Assessment, language: Language) -> Iterator[Block]:
             f"{render(f'strategy.{outcome.name}', language, outcome.values)} ({outcome.name}, {outcome.section})",
             label(f"status.{outcome.status}", language),
             describe_saving(outcome, language),
-            render(f"strategy.{outcome.name}.price", language, outcome.values),
+            describe_price(outcome, language),
         )
         for outcome in assessment.strategies
     )
@@ -447,7 +451,7 @@ def _closing(assessment: Assessment, language: Language, *, details: bool) -> It
                 language,
                 strategy=f"{render(f'strategy.{best.name}', language, best.values)} (--apply {best.name})",
                 usd=show_usd(best.saved_usd, language),
-                price=render(f"strategy.{best.name}.price", language, best.values),
+                price=describe_price(best, language),
             )
         )
     warnings = [*plan.warnings, *(reason for choice in plan.choices for reason in choice.warnings)]

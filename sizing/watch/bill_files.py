@@ -58,7 +58,7 @@ def open_bill(path: Path, name: str, advance: Advance) -> Iterator[BillFile]:
                 _, header = next(records)
             except StopIteration:
                 raise BillError(f"{name} is empty. Export the bill again; a bill has a header and lines.") from None
-            yield BillFile(name, encoding, header, _chunks(name, records, len(header)))
+            yield BillFile(name, encoding.removesuffix("-sig"), header, _chunks(name, records, len(header)))
             text.detach()
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -25,6 +25,13 @@ _BLANK = "`'\" \t\ufeff"
 
 _DAY = re.compile(r"(\d{4})[-/年]?(\d{1,2})[-/月]?(\d{1,2})(?:日|[T ].*)?")
 _MONTH = re.compile(r"(\d{4})[-/年]?(\d{1,2})月?")
+FIRST_DAY = date(2000, 1, 1)
+"""No cloud billed before it: an earlier date is a slip (ours)."""
+
+LARGEST = 12
+FINEST = -40
+"""Powers of ten of an amount: up to 9.9e12, with up to 40 decimals; anything else is no amount of a bill (ours)."""
+
 _SUMS = {"total", "grand total", "合计", "总计"}
 """Products that are none: a line that adds up the lines above it would count everything twice."""
 
@@ -96,7 +103,7 @@ def parse_lines(lines: Sequence[int], columns: Sequence[Sequence[str]], reading:
     frame["lump"] = frame["lump"] | (frame["kind"] != "charge")
     frame["currency"] = _currencies(raw, lines, reading)
     for field in ("code", "name", "usage", "sku", "line_id", "interval", "account"):
-        frame[field] = raw[field].map(_each(raw[field], lambda value: value.strip(_BLANK)))
+        frame[field] = raw[field].map(_each(raw[field], _clean))
     for field in ("code", "name"):
         adds_up = frame[field].map(_each(frame[field], lambda value: value.casefold() in _SUMS)).astype(bool)
         _refuse(adds_up, raw[field], lines, reading, "adds up other lines", "Remove the line.")
@@ -114,6 +121,12 @@ def read_tag(text: str, name: str) -> str:
     if ":" not in text:
         return text
     return next((value.strip() for key, value in _TAG.findall(text) if key == name), "")
+
+
+def _clean(value: str) -> str:
+    """Strip a value, and leave out control characters: a bill must not steer the terminal."""
+    text = value.strip(_BLANK)
+    return text if text.isprintable() else "".join(character for character in text if character.isprintable())
 
 
 def _each(column: "pd.Series[str]", read: Callable[[str], object]) -> "dict[Hashable, object]":
@@ -147,14 +160,20 @@ def _read_start(text: str) -> date:
     found = _DAY.fullmatch(text)
     if not found:
         raise ValueError(text)
-    return date(int(found[1]), int(found[2]), int(found[3]))
+    return _plausible(date(int(found[1]), int(found[2]), int(found[3])))
 
 
 def _read_month(text: str) -> date:
     found = _MONTH.fullmatch(text)
     if not found:
         raise ValueError(text)
-    return date(int(found[1]), int(found[2]), 1)
+    return _plausible(date(int(found[1]), int(found[2]), 1))
+
+
+def _plausible(day: date) -> date:
+    if day < FIRST_DAY:
+        raise ValueError(day)
+    return day
 
 
 def _amounts(raw: "pd.DataFrame", lines: Sequence[int], reading: Reading) -> list[Decimal]:
@@ -164,9 +183,10 @@ def _amounts(raw: "pd.DataFrame", lines: Sequence[int], reading: Reading) -> lis
             amount = Decimal(value.strip(_BLANK))
         except InvalidOperation:
             amount = Decimal("NaN")
-        if not amount.is_finite():
+        exponent = amount.as_tuple().exponent
+        if not isinstance(exponent, int) or exponent < FINEST or amount.adjusted() > LARGEST:
             raise BillError(
-                f"{reading.file}, line {lines[index]}: the amount {shorten(value)} is not a number. "
+                f"{reading.file}, line {lines[index]}: the amount {shorten(value)} is not one of a bill. "
                 "Write it with digits and a decimal point, without a currency sign or thousands separators."
             )
         found.append(amount)
@@ -175,7 +195,7 @@ def _amounts(raw: "pd.DataFrame", lines: Sequence[int], reading: Reading) -> lis
 
 def _read_kinds(frame: "pd.DataFrame", raw: "pd.DataFrame", lines: Sequence[int], reading: Reading) -> None:
     known = line_types(reading.bill_format.provider)
-    types = raw["line_type"].map(lambda value: value.strip(_BLANK))
+    types = raw["line_type"].map(_each(raw["line_type"], _clean)).astype(str)
     folded = types.map(str.casefold)
     frame["kind"] = folded.map(lambda value: known[value][0] if value in known else "charge")
     frame["unknown_type"] = types.where((folded != "") & ~folded.isin(list(known)), "")

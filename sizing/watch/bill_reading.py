@@ -1,6 +1,6 @@
 """Bills into a ledger: every file read in chunks, every line counted once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, localcontext
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DEFAULT_CURRENCY = {"aws": "USD", "alicloud": "CNY", "plain": "USD"}
+LISTED_VALUES = 6
+"""Tag values that a note lists."""
+
 _KEY = ["day", "lump", "code", "name", "usage", "sku", "kind", "unknown_type", "tag"]
 
 
@@ -59,6 +62,7 @@ def read_bills(paths: Sequence[Path], options: BillOptions, advance: Callable[[i
     files: list[FileSummary] = []
     unknown_types: dict[str, str] = {}
     assumed: dict[str, str] = {}
+    tag_values: set[str] = set()
     names = _name_files(paths)
     for path in paths:
         name = names[path]
@@ -67,12 +71,13 @@ def read_bills(paths: Sequence[Path], options: BillOptions, advance: Callable[[i
         overlaps.end_file()
         entries.extend(_entries(name, totals, bill_format, options))
         unknown_types.update({str(key[7]): name for key in totals.sums if key[7]})
+        tag_values.update(str(key[8]) for key in totals.sums if key[8])
         files.append(_summarise(name, totals, bill_format, encoding, overlaps.repeated - before))
     return Ledger(
         entries=tuple(entries),
         files=tuple(files),
         rates=MappingProxyType({file.currency: options.rates[file.currency] for file in files}),
-        notes=tuple(_notes(overlaps, entries, unknown_types, assumed)),
+        notes=(*_notes(overlaps, entries, unknown_types, assumed), *_tag_notes(options, entries, tag_values)),
     )
 
 
@@ -173,21 +178,20 @@ def _entries(name: str, totals: _Totals, bill_format: BillFormat, options: BillO
     for key, amount in totals.sums.items():
         day, lump, code, product, usage, sku, kind, _, tag = key
         component, service = find_service(bill_format.provider, str(code), str(product), str(usage), options.rules)
-        named = str(tag).strip().casefold().replace("-", "_")
-        tagged = named in COMPONENTS
+        named = component_of(str(tag))
         assert isinstance(day, date)  # noqa: S101
         yield Entry(
             file=name,
             day=day,
             lump=bool(lump),
             provider=bill_format.provider,
-            component=named if tagged else component,
+            component=named or component,
             service=service,
             product=str(product or code),
             instance_class=find_class(str(usage), str(sku)),
             kind=str(kind),
             usd=convert(amount, options.rates[currency]),
-            tagged=tagged,
+            tagged=bool(named),
         )
 
 
@@ -204,6 +208,24 @@ def _summarise(name: str, totals: _Totals, bill_format: BillFormat, encoding: st
         currency=totals.currency or "USD",
         amount=add_up(list(totals.sums.values())),
     )
+
+
+def component_of(tag: str) -> str:
+    """Return the component that a tag's value names, empty where it names none."""
+    named = tag.strip().casefold().replace("-", "_").replace(" ", "_")
+    return named if named in COMPONENTS else ""
+
+
+def _tag_notes(
+    options: BillOptions, entries: Sequence[Entry], values: Iterable[str]
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    if options.component_tag is None:
+        return
+    unknown = sorted(value for value in values if not component_of(value))
+    if unknown:
+        yield "watch.note.tag-values", {"tag": options.component_tag, "values": ", ".join(unknown[:LISTED_VALUES])}
+    if not any(entry.tagged for entry in entries):
+        yield "watch.note.no-tag", {"tag": options.component_tag}
 
 
 def _notes(

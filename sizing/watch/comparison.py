@@ -29,7 +29,8 @@ class Comparison:
     """Plan and bill of one component, one service, or their total, USD a month.
 
     ``plan`` is None where there is no plan or it has no such line; ``unpriced`` lines make it partial.
-    ``difference_usd`` and ``ratio`` set the forecast against the plan's expected cost. ``shared`` tells
+    ``difference_usd`` and ``ratio`` set the forecast against the plan's expected cost; a partial plan has
+    neither, for every bill would seem to be above it. ``shared`` tells
     that part of the cost was divided by the plan's shares.
     """
 
@@ -45,15 +46,15 @@ class Comparison:
 
     @property
     def difference_usd(self) -> Decimal | None:
-        if self.plan is None or self.forecast.month_end_usd is None:
+        if self.plan is None or self.unpriced or self.forecast.month_end_usd is None:
             return None
         return self.forecast.month_end_usd - self.plan.expected
 
     @property
     def ratio(self) -> Decimal | None:
-        if self.plan is None or not self.plan.expected or self.forecast.month_end_usd is None:
+        if self.plan is None or self.difference_usd is None or not self.plan.expected:
             return None
-        return (self.forecast.month_end_usd / self.plan.expected).quantize(RATIO_STEP)
+        return (1 + self.difference_usd / self.plan.expected).quantize(RATIO_STEP)
 
 
 def list_components(plan: PlanReport | None, spent: Mapping[str, Decimal]) -> tuple[str, ...]:

@@ -30,22 +30,26 @@ class Overlaps:
 
     def keep_identified(self, identities: Iterable[str], contents: Iterable[str]) -> list[bool]:
         """Tell for each line whether it counts; an empty identity always does."""
-        kept = []
-        for identity, content in zip(identities, contents, strict=True):
-            if not identity:
-                kept.append(True)
-                continue
-            known = self._contents.setdefault(identity, content)
-            if known is content:
-                kept.append(True)
-            elif known == content:
-                self.repeated += 1
-                kept.append(False)
-            else:
-                # A third delivery of the same line must still be recognised.
-                self.differing += 1
-                kept.extend(self.keep_identified((f"{identity}\x00{content}",), (content,)))
-        return kept
+        return [
+            not identity or self._is_new(identity, content)
+            for identity, content in zip(identities, contents, strict=True)
+        ]
+
+    def _is_new(self, identity: str, content: str) -> bool:
+        if identity not in self._contents:
+            self._contents[identity] = content
+            return True
+        if self._contents[identity] == content:
+            self.repeated += 1
+            return False
+        # The second content of an identity is kept under a key of its own, to be recognised again.
+        own = f"{identity}\x00{content}"
+        if own in self._contents:
+            self.repeated += 1
+            return False
+        self._contents[own] = content
+        self.differing += 1
+        return True
 
     def keep_rows(self, rows: Iterable[Sequence[str]]) -> list[bool]:
         """Tell for each whole row of the current file whether it counts."""

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from sizing.cost.report import Money
@@ -122,7 +122,7 @@ def sentence(finding: BudgetAlarm | Anomaly, language: Language) -> str:
         "usd": f"{finding.usd:,.2f}",
         "day": finding.day.isoformat(),
         "before": f"{finding.before_usd:,.2f}",
-        "percent": f"{finding.usd / finding.before_usd * 100:.0f}" if finding.before_usd > 0 else "",
+        "percent": _percent(finding.usd / finding.before_usd) if finding.before_usd > 0 else "",
     }
     return render("watch.finding.anomaly" if values["percent"] else "watch.finding.anomaly-new", language, values)
 
@@ -236,6 +236,11 @@ def _flatten(row: Comparison) -> dict[str, object]:
         "plan_error_percent": str(row.error.percent) if row.error else "",
         "plan_error_months": len(row.error.months) if row.error else "",
     }
+
+
+def _percent(ratio: Decimal) -> str:
+    """Write a share in whole percent, rounded up: what alarms lies above 150 % and must not read as 150 %."""
+    return f"{(ratio * 100).quantize(Decimal(1), rounding=ROUND_CEILING):,}"
 
 
 def _text(usd: Decimal) -> str:

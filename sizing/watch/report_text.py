@@ -18,7 +18,7 @@ Rows = list[tuple[str, ...]]
 
 
 def to_markdown(report: WatchReport, language: Language) -> str:
-    """Return the report as Markdown, for an issue, a chat or a job summary."""
+    """Return the report as Markdown, for a chat or a job summary."""
     parts = [f"## {_title(report, language)}", _subtitle(report, language)]
     parts.append(f"### {_section('findings', language)}")
     parts.append("\n".join(f"- {line}" for line in findings(report, language)))

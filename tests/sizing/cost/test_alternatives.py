@@ -131,7 +131,7 @@ def test_the_simulation_is_seeded_ordered_and_within_the_corners() -> None:
 
 def test_an_exact_workload_has_no_spread() -> None:
     exact = {name: d.default.expected for name, d in drivers().items() if d.default is not None}
-    found = assessment(users=500, samples=20, **exact)
+    found = assess(read_workload({"users": 500, **exact}), samples=20, today=TODAY)
     assert found.swings == ()
     assert found.simulation is not None
     assert found.simulation.p10_usd == found.simulation.p90_usd

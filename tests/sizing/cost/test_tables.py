@@ -55,15 +55,15 @@ DOCUMENT: dict[str, dict[str, str]] = {
     "monitoring": {"Datadog": "$60/month (§8.1)"},
     "language-models": {
         "gpt-4o-mini": "$0.15/1M tokens (§8.2 (4))",
-        "gpt-4": "no figure in the document",
+        "gpt-4": "no figure in the requirements",
         "gpt-3.5-turbo": "$0.2/1M tokens (§8.2 (1)); $0.0005/1M tokens (§8.2 (4))",
         "qwen3-30b-a3b-instruct-2507": "$0.2/1M tokens (§8.2 (1)); $0.5/1M tokens (§8.1); $1.4-2.0/1M tokens (§5.2)",
-        "claude-opus-4.6": "no figure in the document",
-        "Other OpenAI-compatible services": "no figure in the document",
+        "claude-opus-4.6": "no figure in the requirements",
+        "Other OpenAI-compatible services": "no figure in the requirements",
         "qwen3-8b": "$0.0001/1M tokens (§8.2 (4))",
         "OpenAI GPT-4o": "$3/1M tokens (§8.2 (1))",
         "Claude 3.5 Sonnet": "$3/1M tokens (§8.2 (1))",
-        "Llama2 (HF)": "no figure in the document",
+        "Llama2 (HF)": "no figure in the requirements",
     },
     "embedding-models": {
         "text-embedding-3-small": "$0.02/1M tokens (§5.3)",
@@ -82,7 +82,7 @@ DOCUMENT: dict[str, dict[str, str]] = {
     },
     "instances": {
         "t3.medium": "$30/month (§1.1)",
-        "t2.small": "no figure in the document",
+        "t2.small": "no figure in the requirements",
         "ecs.c6.large": "$15/month (§1.1)",
         "e2-medium": "$25/month (§1.1)",
         "t3.large": "$50/month (§1.1)",

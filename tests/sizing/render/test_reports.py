@@ -194,12 +194,18 @@ def test_infracost_json_keeps_the_published_contract(scenario: str) -> None:
 def test_the_contract_refuses_what_the_schema_would() -> None:
     document = describe_infracost(assessment("personal"))
     validator = jsonschema.Draft202012Validator(CONTRACT)
-    for spoil in (
-        lambda d: d.pop("currency"),
-        lambda d: d.update(totalMonthlyCost=3),
-        lambda d: d["projects"][0].update(extra=1),
-        lambda d: d["projects"][0]["breakdown"]["resources"][0]["costComponents"][0].pop("priceNotFound"),
-    ):
+
+    def component(spoiled: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = spoiled["projects"][0]["breakdown"]["resources"][0]["costComponents"][0]
+        return found
+
+    spoils: tuple[Callable[[dict[str, Any]], object], ...] = (
+        lambda spoiled: spoiled.pop("currency"),
+        lambda spoiled: spoiled.update(totalMonthlyCost=3),
+        lambda spoiled: spoiled["projects"][0].update(extra=1),
+        lambda spoiled: component(spoiled).pop("priceNotFound"),
+    )
+    for spoil in spoils:
         broken = json.loads(json.dumps(document))
         spoil(broken)
         assert not validator.is_valid(broken)

@@ -27,8 +27,11 @@ CASES = {
     "amount": ("date,service,cost\n2026-11-01,compute,$5\n", "line 2", "'$5'", "decimal point"),
     "thousands": ('date,service,cost\n2026-11-01,compute,"1,200.50"\n', "line 2", "1,200.50", "separators"),
     "nan": ("date,service,cost\n2026-11-01,compute,NaN\n", "line 2", "NaN", "decimal point"),
+    "huge": ("date,service,cost\n2026-11-01,compute,1e999999\n", "line 2", "1e999999", "decimal point"),
+    "too fine": ("date,service,cost\n2026-11-01,compute,0e-999999\n", "line 2", "0e-999999", "decimal point"),
+    "long ago": ("date,service,cost\n0001-01-01,compute,1\n", "line 2", "0001-01-01", "YYYY-MM-DD"),
     "infinite": (
-        "date,service,cost\n2026-11-01,compute,1e999999\n2026-11-02,compute,Infinity\n",
+        "date,service,cost\n2026-11-01,compute,1\n2026-11-02,compute,Infinity\n",
         "line 3",
         "Infinity",
         "decimal",

@@ -64,7 +64,7 @@ def test_chinese_bill_in_each_encoding(tmp_path: Path, encoding: str) -> None:
 
     assert ledger.files[0].amount == NOVEMBER.total
     assert ledger.files[0].currency == "CNY"
-    assert ledger.files[0].encoding == ("gb18030" if encoding == "gb18030" else "utf-8-sig")
+    assert ledger.files[0].encoding == encoding.removesuffix("-sig")
     assert set(by_component(ledger)) == {product.component for product in PRODUCTS}
 
 
@@ -169,6 +169,16 @@ def test_a_tag_names_the_component(tmp_path: Path) -> None:
         ("llm", True),
         ("compute", False),
     ]
+    assert ("watch.note.tag-values", {"tag": "Role", "values": "frontend"}) in ledger.notes
+    without = read_bills([untagged], options(component_tag="Missing"))
+    assert ("watch.note.no-tag", {"tag": "Missing"}) in without.notes
+
+
+def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    path = save(tmp_path / "bill.csv", "date,service,cost,type\n2026-11-01,co\x1b[31mffee\x07,1,ti\x1bp\n")
+    ledger = read_bills([path], options())
+    assert ledger.entries[0].product == "co[31mffee"
+    assert ledger.notes[0][1]["type"] == "tip"
 
 
 def test_formats_of_dates_and_padded_values(tmp_path: Path) -> None:

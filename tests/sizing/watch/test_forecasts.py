@@ -198,6 +198,11 @@ def weekly(dice: np.random.Generator, count: int) -> Series:
     return 10 * (1 - 0.4 * at_weekend) + dice.normal(0, 0.5, count)
 
 
+def stepping(dice: np.random.Generator, count: int) -> Series:
+    noise = dice.normal(0, 0.5, count)
+    return 10 + noise + 5 * (np.arange(count) >= dice.integers(5, count))
+
+
 COVERAGE = [
     # process, days of history, allowed band of the 80 % and of the 95 % interval
     (flat, 10, (0.70, 0.90), (0.87, 1.0)),
@@ -207,6 +212,9 @@ COVERAGE = [
     (walking, 50, (0.60, 0.90), (0.80, 1.0)),
     (growing, 50, (0.60, 0.90), (0.80, 1.0)),
     (weekly, 50, (0.70, 0.95), (0.88, 1.0)),
+    # What it cannot foresee: measured, and only kept from getting much worse.
+    (growing, 10, (0.30, 0.90), (0.35, 1.0)),
+    (stepping, 20, (0.40, 0.90), (0.45, 1.0)),
 ]
 
 

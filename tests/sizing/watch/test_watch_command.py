@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sizing.commands.watch import watch
 from sizing.messages import messages
@@ -146,6 +148,7 @@ def test_bad_input_exits_with_2_and_no_traceback(tmp_path: Path, arguments: list
 
 
 def test_a_bad_day_is_bad_input(bills: list[Path]) -> None:
+    assert run(*bills, today="0001-01-01").exit_code == 2
     result = run(*bills, today="22.11.2026")
     assert result.exit_code == 2
     assert "Write it as YYYY-MM-DD" in result.stderr
@@ -221,6 +224,20 @@ def test_without_budgets_it_says_so(tmp_path: Path) -> None:
     assert "No budget to hold the bill against" in run(save(tmp_path / "bill.csv", write_plain(CALM))).stdout
 
 
+def test_the_report_can_be_written_to_a_file(tmp_path: Path) -> None:
+    bill, target = save(tmp_path / "bill.csv", write_plain(CALM)), tmp_path / "report.json"
+    result = run(bill, "--format", "json", "--output", target)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert target.read_text() == run(bill, "--format", "json").stdout
+    assert run(bill, "-o", tmp_path / "none" / "report.json").exit_code == 2
+
+
+def test_the_guide_shows_what_is_really_printed() -> None:
+    root = Path(__file__).parents[3]
+    guide = (root / "docs" / "howto" / "watch-costs.md").read_text(encoding="utf-8")
+    assert (root / "tests" / "golden" / "watch" / "report-en.txt").read_text(encoding="utf-8") in guide
+
+
 def test_help_has_examples() -> None:
     result = CliRunner().invoke(watch, ["--help"])
     assert result.exit_code == 0
@@ -243,6 +260,38 @@ def test_every_message_is_used() -> None:
     for code in (code for code in messages("en") if code.startswith("watch.")):
         family, _, last = code.rpartition(".")
         assert code in source or f"{family}.{{" in source or f"{family}.{last.partition('-')[0]}-{{" in source, code
+
+
+def test_a_bill_of_taxes_alone(tmp_path: Path) -> None:
+    bill = save(tmp_path / "bill.csv", "date,service,cost,type\n2026-11-01,compute,7,tax\n")
+    found = document(run(bill, "--format", "json"))
+    assert (found["components"], found["bill_usd"]) == ([], "7")
+    assert run(bill).exit_code == 0
+
+
+VALID = (
+    write_plain(CALM)[:400],
+    write_cur(CALM)[:900],
+    write_alicloud(CALM)[:500],
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    text=st.sampled_from(VALID),
+    cut=st.integers(0, 900),
+    at=st.integers(0, 900),
+    inserted=st.text(alphabet='0123456789.,-"\n\r\te+TZ:/账x\x00\x1b', max_size=12),
+)
+def test_no_damage_to_a_bill_gives_a_traceback(
+    tmp_path_factory: pytest.TempPathFactory, text: str, cut: int, at: int, inserted: str
+) -> None:
+    damaged = (text[:at] + inserted + text[at:])[: cut or None]
+    result = run(save(tmp_path_factory.mktemp("fuzz") / "bill.csv", damaged))
+    assert result.exit_code in {0, 2, 3}, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    if result.exit_code == 2:
+        assert result.stderr.startswith("reme-size: error: bill.csv")
 
 
 @pytest.mark.slow
