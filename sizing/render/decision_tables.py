@@ -52,7 +52,7 @@ def tabulate_savings(assessment: Assessment, language: Language) -> ReportTable:
         columns=(say("change"), say("saves"), say("of-total"), say("price-paid")),
         rows=rows,
         right=frozenset({1, 2}),
-        chosen=frozenset({0}) if rows else frozenset(),
+        chosen=frozenset(index for index, outcome in enumerate(ranked) if outcome == assessment.best_change),
         note=say("changes-note") if rows else "",
     )
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sizing.assessment import Assessment
 from sizing.catalogue import STALE_AFTER_DAYS
-from sizing.cost.report import CostLine, add_up
+from sizing.cost.report import CostLine, CostReport, add_up
 from sizing.cost.strategies import Outcome
 from sizing.cost.tables import comparison_tables
 from sizing.drivers import drivers
@@ -105,7 +105,7 @@ def _summary(assessment: Assessment, language: Language) -> Iterator[Block]:
         )
     )
     if report.unpriced:
-        yield Paragraph(text=say("partial", language, count=len(report.unpriced)), strong=True)
+        yield Paragraph(text=describe_gaps(report, language), strong=True)
     figure = assessment.planning
     yield Paragraph(text=say("planning", language, usd=show_usd(figure.total_usd, language), section=figure.section))
     if figure.llm_tokens is not None:
@@ -148,6 +148,12 @@ def _summary(assessment: Assessment, language: Language) -> Iterator[Block]:
             for rejection in tier.rejected
         )
     )
+
+
+def describe_gaps(report: CostReport, language: Language) -> str:
+    """Say how many lines have no list price."""
+    count = len(report.unpriced)
+    return say("partial-one" if count == 1 else "partial", language, count=count)
 
 
 def _site(key: str, language: Language) -> str:
@@ -224,7 +230,7 @@ def _costs(assessment: Assessment, language: Language) -> Iterator[Block]:
         total=True,
     )
     if report.unpriced:
-        yield Paragraph(text="† " + say("partial", language, count=len(report.unpriced)))
+        yield Paragraph(text="† " + describe_gaps(report, language))
 
 
 def _planning(assessment: Assessment, language: Language) -> Iterator[Block]:
