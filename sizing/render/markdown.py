@@ -2,7 +2,8 @@
 
 from sizing.assessment import Assessment
 from sizing.messages import Language
-from sizing.render.outline import Bullets, Heading, Paragraph, Table, outline
+from sizing.render.blocks import Bullets, Heading, Paragraph, Table
+from sizing.render.outline import outline
 
 _ESCAPED = str.maketrans({"|": "\\|", "*": "\\*", "<": "&lt;", ">": "&gt;", "`": "\\`", "\n": " ", "_": "\\_"})
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from sizing.assessment import Assessment
 from sizing.messages import Language
-from sizing.render.outline import Bullets, Heading, Paragraph, Table, outline
+from sizing.render.blocks import Bullets, Heading, Paragraph, Table
+from sizing.render.outline import outline
 
 if TYPE_CHECKING:
     from rich.console import Console
