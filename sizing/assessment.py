@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from sizing.catalogue import STALE_AFTER_DAYS, Catalogue, Price, catalogue
 from sizing.cost.clouds import CloudComparison, compare_clouds
+from sizing.cost.difference import compare_reports
 from sizing.cost.planning import PlanningFigure, planning_figures
 from sizing.cost.report import CostReport, price_design
 from sizing.cost.strategies import Outcome, apply_strategies, cheapest_change, weigh_strategies
@@ -76,9 +77,10 @@ def assess(
     drawn = design(workload, listed)
     report = price_design(drawn)
     if apply:
-        alike = len(before.unpriced) == len(report.unpriced)
-        saved = before.total.expected - report.total.expected
-        applied = Applied(names=apply, before_usd=before.total.expected, saved_usd=saved if alike else None)
+        difference = compare_reports(before, report)
+        unknown = any(line.delta is None for line in difference.changed)
+        saved = None if unknown else -difference.delta.expected
+        applied = Applied(names=apply, before_usd=before.total.expected, saved_usd=saved)
     return Assessment(
         workload=workload,
         design=drawn,

@@ -46,7 +46,7 @@ UNIT_MEMORY_GB = 2.0
 """An RCU is about one core and 2 GB (its documentation)."""
 
 LARGEST_DATABASE_CLASS = {"alicloud": "pg.x4.large.2c"}
-GPU_SERVICES = {"aws": "ec2", "alicloud": "ecs"}
+NODE_SERVICES = {"aws": "ec2", "alicloud": "ecs"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +62,7 @@ class Site:
 
     @property
     def node_service(self) -> str:
-        return GPU_SERVICES[self.region.cloud]
+        return NODE_SERVICES[self.region.cloud]
 
     def nodes_for(self, *, burstable: bool, gpu: bool = False) -> tuple[Instance, ...]:
         """Return the classes that the service or Qdrant may run on here."""
@@ -159,9 +159,16 @@ def size_compute(
         busy = max(math.ceil(need / instance.vcpu), math.ceil(cards))
         if not tier.spans_nodes:
             return 1 if busy <= 1 else None
-        return bounds.nodes(max(floor_nodes, busy + 1)) if nodes_wanted is None else nodes_wanted
+        if nodes_wanted is not None:
+            return nodes_wanted if busy <= max(1, nodes_wanted - 1) else None
+        return bounds.nodes(max(floor_nodes, busy + 1))
 
     allowed = site.nodes_for(burstable=tier.burstable, gpu=gpu) or site.nodes_for(burstable=True, gpu=gpu)
+    if not allowed:
+        reason = f"no {site.architecture} class{' with a GPU' if gpu else ''} is known on {site.region.cloud}"
+        raise ImpossiblePlan(
+            "architecture", site.architecture, reason, "Use x86_64, or embedding = local-cpu or remote."
+        )
     found = cheapest(allowed, count, lambda instance: site.price(site.node_service, instance.name))
     if found is None:
         largest = max(allowed, key=lambda instance: (instance.memory_gb, instance.vcpu))
@@ -233,7 +240,7 @@ def size_database(
 def choose_database_class(site: Site, memory_gb: float, multi_zone: bool) -> Instance:
     """Return the cheapest RDS class with enough memory; the largest where none has."""
     zone = "multi-az" if multi_zone else "single-az"
-    allowed = tuple(instance for instance in instances("aws", "rds") if site.tier.rank < 4 or not instance.burstable)
+    allowed = tuple(instance for instance in instances("aws", "rds") if site.tier.burstable or not instance.burstable)
     found = cheapest(
         allowed,
         lambda instance: 1 if instance.memory_gb >= memory_gb else None,

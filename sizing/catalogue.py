@@ -5,6 +5,7 @@ A row of evidence ``none`` says that a price was looked for and not found; it ne
 """
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -32,6 +33,14 @@ COLUMNS = (
 )
 TOKEN_PRICE_RANGE = (Decimal("0.001"), Decimal(1000))
 """USD per 1M tokens that can be meant: a per-1K or per-token figure under a per-1M name falls outside (errata 8.1)."""
+
+MIN_RATE, MAX_RATE = Decimal("0.0001"), Decimal(1_000_000)
+
+MODEL_UNIT = "1M tokens"
+ROLES = ("list", "check")
+MIN_AMOUNT = Decimal("1e-9")
+MAX_AMOUNT = Decimal("1e9")
+"""Beyond these an amount is a slip of the keyboard, in any currency and unit."""
 
 STALE_AFTER_DAYS = 180
 
@@ -69,7 +78,7 @@ class Price:
         return f"{self.provider}/{self.service}/{self.sku}@{self.region}"
 
     def age_days(self, today: date) -> int | None:
-        """Days since the price was read at the latest, None where the source is undated."""
+        """Days since the price may have been read at the earliest, None where the source is undated."""
         parts = [int(part) for part in self.as_of.split("-") if part]
         if not parts:
             return None
@@ -103,7 +112,9 @@ class Catalogue:
         return self._found[key]
 
     def _look_up(self, provider: str, service: str, sku: str, region: str, group: str) -> Price | None:
-        for name in (sku, "*"):
+        # A provider without a price for cached input bills it as any other.
+        plain = (sku.replace(":cached-input", ":input"),) if sku.endswith(":cached-input") else ()
+        for name in (sku, *plain, "*"):
             for place in (region, group, "global", "*"):
                 price = self.prices.get((provider, service, name, place))
                 if price is not None:
@@ -153,9 +164,18 @@ def load_catalogue(files: tuple[Path, ...] = (), rates: tuple[str, ...] = ()) ->
         return catalogue()
     known = known_rates(rates)
     listed = {key: _rerated(price, known) for key, price in catalogue().prices.items()}
+    units = {price.key[:3]: price.unit for price in listed.values() if price.usd is not None}
     own: list[Price] = []
     for file in files:
-        own.extend(read_prices(file, known, origin=str(file))[0])
+        found = read_prices(file, known, origin=str(file))[0]
+        wrong = [
+            price for price in found if price.usd is not None and units.get(price.key[:3], price.unit) != price.unit
+        ]
+        if wrong:
+            raise CatalogueError(
+                str(file), [f"{p.name}: unit {p.unit!r}, but it is billed per {units[p.key[:3]]!r}" for p in wrong]
+            )
+        own.extend(found)
     return Catalogue(listed, catalogue().checks).overridden(own)
 
 
@@ -171,8 +191,9 @@ def parse_rate(text: str) -> tuple[str, Decimal]:
         rate = Decimal(value)
     except InvalidOperation:
         rate = Decimal(0)
-    if len(currency) != 3 or not currency.isupper() or not rate.is_finite() or rate <= 0:
-        raise InvalidWorkload("rate", text, "CURRENCY=UNITS_PER_USD, e.g. CNY=7.2")
+    named = len(currency) == 3 and currency.isascii() and currency.isupper() and currency != "USD"
+    if not named or not rate.is_finite() or not MIN_RATE <= rate <= MAX_RATE:
+        raise InvalidWorkload("rate", text, f"CURRENCY=UNITS_PER_USD, e.g. CNY=7.2, from {MIN_RATE} to {MAX_RATE}")
     return currency, rate
 
 
@@ -196,7 +217,7 @@ def read_prices(path: Path, rates: Mapping[str, Decimal], origin: str = "catalog
     an amount that is no positive number, a token price outside TOKEN_PRICE_RANGE, a key given twice.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
             if missing:
@@ -231,6 +252,12 @@ def _problem(row: Mapping[str, str | None], rates: Mapping[str, Decimal]) -> str
         return f"evidence {row['evidence']!r} is not one of {', '.join(EVIDENCE)}"
     if not (row["provider"] and row["service"] and row["sku"] and row["region"] and row["source"]):
         return "provider, service, sku, region and source are required"
+    if row["role"] not in ROLES:
+        return f"role {row['role']!r} is not one of {', '.join(ROLES)}"
+    if row["service"] in ("llm", "embedding") and row["evidence"] != "none" and row["unit"] != MODEL_UNIT:
+        return f"unit {row['unit']!r} of a model's price; the one unit is {MODEL_UNIT!r}"
+    if row["sku"] == "*" and row["evidence"] != "none":
+        return "SKU '*' says that nothing is known; a price names its SKU"
     if row["evidence"] == "none":
         return "evidence is none, so amount must be empty" if row["amount"] else None
     if row["currency"] not in rates:
@@ -239,19 +266,28 @@ def _problem(row: Mapping[str, str | None], rates: Mapping[str, Decimal]) -> str
         amount = Decimal(row["amount"] or "")
     except InvalidOperation:
         return f"amount {row['amount']!r} is not a number"
-    if not amount.is_finite() or amount < 0:
-        return f"amount {row['amount']!r} is not a price"
-    if row["unit"] == "1M tokens":
+    if not amount.is_finite() or amount.is_signed() or amount > MAX_AMOUNT or 0 < amount < MIN_AMOUNT:
+        return f"amount {row['amount']!r} is not a price between {MIN_AMOUNT} and {MAX_AMOUNT}"
+    if amount == 0 and not (row["note"] or "").startswith("free"):
+        return "amount 0: write the note 'free', or leave it empty with evidence none where the price is unknown"
+    if row["unit"] == MODEL_UNIT:
         low, high = TOKEN_PRICE_RANGE
         usd = amount / rates[row["currency"] or "USD"]
         if not low <= usd <= high:
             return f"{usd} USD per 1M tokens is outside {low}-{high}: is it a price per 1K or per token?"
-    if row["as_of"]:
-        try:
-            date.fromisoformat((row["as_of"] + "-01-01")[:10])
-        except ValueError:
-            return f"as_of {row['as_of']!r} is not YYYY, YYYY-MM or YYYY-MM-DD"
+    if row["as_of"] and not _is_date(row["as_of"]):
+        return f"as_of {row['as_of']!r} is not YYYY, YYYY-MM or YYYY-MM-DD"
     return None
+
+
+def _is_date(text: str) -> bool:
+    if not re.fullmatch(r"\d{4}(-\d\d){0,2}", text):
+        return False
+    try:
+        date.fromisoformat((text + "-01-01")[:10])
+    except ValueError:
+        return False
+    return True
 
 
 def _price(row: Mapping[str, str], rates: Mapping[str, Decimal], origin: str) -> Price:

@@ -76,7 +76,7 @@ def weigh(workload: Workload, point: Point) -> Weight:
     load = measure(point, dimensions=workload.dimensions)
     possible = len(workload.regions) or max(1, len(world_regions(workload)))
     spread = 1.0 if possible > 1 else 0.0
-    probe = _probe_site(workload)
+    probe = probe_site(workload)
     metrics = {
         "users": point.users,
         "regions": float(len(workload.regions)),
@@ -102,6 +102,7 @@ def component_metrics(weight: Weight, choices: Sequence[Choice]) -> dict[str, fl
     return {
         **weight.metrics,
         "tier_rank": float(tier.rank),
+        "zones": float(tier.zones),
         "nodes": float(max([tier.nodes, *(request.nodes or 1 for request in weight.workload.regions)])),
         "dimensions": float(weight.workload.dimensions),
         "relational_gb": load.database_gb if together else load.text_gb,
@@ -115,7 +116,7 @@ def _probe_embedding(mode: str) -> Model:
     return models()[LOCAL_EMBEDDING if mode != "remote" else "text-embedding-3-small"]
 
 
-def _probe_site(workload: Workload) -> Site:
+def probe_site(workload: Workload) -> Site:
     """A host anywhere: RAM and vCPUs do not depend on the region."""
     return Site(
         region=next(iter(regions().values())),

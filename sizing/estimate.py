@@ -72,8 +72,8 @@ def _number(field: str, raw: object) -> float:
         raise InvalidWorkload(field, raw, SYNTAX)
     try:
         value = float(raw.replace("_", "").replace(",", "")) if isinstance(raw, str) else float(raw)
-    except ValueError:
-        raise InvalidWorkload(field, raw, SYNTAX) from None
+    except (ValueError, OverflowError):
+        raise InvalidWorkload(field, raw if isinstance(raw, str) else "a huge number", SYNTAX) from None
     if not math.isfinite(value):
         raise InvalidWorkload(field, raw, "a finite number")
     return value

@@ -13,9 +13,9 @@ DOCUMENT_DIMENSIONS = 1024
 """§2.1's 10-50 KB a memory includes a vector of 1024 float32 components."""
 
 REQUESTS_PER_VCPU_SECOND = 100.0
-"""Requests a second that one vCPU serves: assumed from our measurement of 290/s for one worker that
-searched 21,000 memories in SQLite behind an ASGI server on one of two cores, less two thirds for
-authentication, serialisation, metering and model plumbing. Error: factor 2 either way."""
+"""Requests a second that one vCPU serves: assumed. A prototype that only searched (21,000 memories in
+SQLite behind an ASGI server, one worker on two shared cores) answered 240-300 a second; two thirds are
+taken off for authentication, serialisation, metering and model plumbing. Error: factor 2 either way."""
 
 LOG_SAMPLE_SHARE = 0.1
 """§7.3: application logs are sampled at 10 %; access and audit lines never are."""
@@ -60,12 +60,16 @@ class Footprint:
     egress_gb: float
     ingress_gb: float
     model_traffic_gb: float
+    model_outbound_gb: float
     replicated_gb: float
     log_gb: float
     access_log_gb: float
     audit_log_gb: float
     objects_hot_gb: float
     objects_archive_gb: float
+    object_inflow_gb: float
+    object_kb: float
+    objects_kept_days: float
     object_puts: float
     object_gets: float
     profiles_gb: float
@@ -152,9 +156,9 @@ def service_ram_mb(
     """RAM of one node of the service, in MB, by §1.1's breakdown.
 
     250 MB (200-300) of runtime a worker; an embedding cache of 100-1000 MB (a tenth of the vectors);
-    the index: 500-2000 MB in memory mode, 100 MB and the sign bits for the local store, none where it
-    is remote; 75 MB (50-100) for 64 connections; 2-4 GB for a local model; 500 MB for the system (ours).
-    Error: the document's ranges are +-50 %; the local index was measured at 115 MB for 100,000 memories.
+    the index: 500-2000 MB in memory mode, 100 MB and the sign bits (a bit a component) for the local
+    store, none where it is remote; 75 MB (50-100) for 64 connections; 2-4 GB for a local model; 500 MB
+    for the system (ours). Error: the document's ranges are +-50 %.
     """
     runtime = 250.0 * workers
     cache = min(1000.0, max(100.0, memories * vector_bytes(dimensions) * 0.1 / BYTES_PER_MB))
@@ -207,11 +211,15 @@ ARCHIVE_AFTER_DAYS = 30.0
 """§4.5 as corrected: working memory is hot 7 days, warm to 30, archived from 30."""
 
 
-def measure(point: Point, *, dimensions: int, share: float = 1.0, replicas: int = 1) -> Footprint:
+def measure(
+    point: Point, *, dimensions: int, share: float = 1.0, data_share: float = 1.0, replicas: int = 1
+) -> Footprint:
     """Return the footprint of one region that serves ``share`` of the users.
 
-    Memories replicate as text to all ``replicas`` regions, so storage and the embedding of new
-    memories do not shrink with the share (errata 6.4); requests, summaries and logs do.
+    The region holds ``data_share`` of all memories: memories replicate as text to the ``replicas`` open
+    regions, so storage and the embedding of new memories do not shrink with the users served there
+    (errata 6.4); an isolated region holds its own users' only. Requests, summaries and logs follow
+    ``share``.
     """
     users = point.users * share
     active_days = users * point.active_share * DAYS_PER_MONTH
@@ -224,10 +232,10 @@ def measure(point: Point, *, dimensions: int, share: float = 1.0, replicas: int 
     requests = retrieves + writes + compressions
     rps_average = requests / SECONDS_PER_MONTH
     rps_peak = rps_average * point.peak_factor
-    memories = point.users * point.memories_per_user
+    memories = point.users * point.memories_per_user * data_share
     each = stored_bytes(point.memory_bytes, dimensions)
     vector = vector_bytes(dimensions)
-    all_writes = writes / share if share else 0.0
+    all_writes = writes / share * data_share if share else 0.0
     reranks = retrieves * point.rerank_share
     misses = 1.0 - point.cache_hit_rate
     embedding_calls = (all_writes + retrieves) * misses
@@ -278,12 +286,16 @@ def measure(point: Point, *, dimensions: int, share: float = 1.0, replicas: int 
             + embedding_calls * dimensions * VECTOR_JSON_BYTES
         )
         / BYTES_PER_GB,
+        model_outbound_gb=(sum(inputs.values()) + embedding_tokens) * TOKEN_BYTES / BYTES_PER_GB,
         replicated_gb=writes * (each - vector) * (replicas - 1) / BYTES_PER_GB,
         log_gb=log_volume_gb(requests, point.log_kb_per_request, LOG_SAMPLE_SHARE),
         access_log_gb=log_volume_gb(requests, ACCESS_LOG_KB),
         audit_log_gb=log_volume_gb(requests, AUDIT_LOG_KB),
         objects_hot_gb=object_stock_gb(inflow_gb, 0.0, min(kept, ARCHIVE_AFTER_DAYS)),
         objects_archive_gb=object_stock_gb(inflow_gb, ARCHIVE_AFTER_DAYS, kept),
+        object_inflow_gb=inflow_gb,
+        object_kb=point.working_memory_object_kb,
+        objects_kept_days=kept,
         object_puts=puts,
         object_gets=compressions + puts,
         profiles_gb=users * point.profile_mb_per_user * BYTES_PER_MB / BYTES_PER_GB,

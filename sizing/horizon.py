@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from sizing.plan import Choice, Limit
 from sizing.selection import choose, rules_for
 
+FARTHEST = 1e15
+"""A limit beyond a million billion users or memories is none."""
+
 WATCHED = ("tier", "database", "vector_store", "object_store")
 
 
@@ -21,9 +24,9 @@ def find_limits(
     """Return the limits ahead of the plan, the nearest first.
 
     ``now`` and ``doubled`` are the metrics at the given users and at twice as many (memories grow with
-    them). Every metric is linear in the users between the two and beyond, so a limit lies at
-    1 + (limit - now) / (doubled - now) times the users. A limit already passed (by an override) lies
-    at the present. The month is ln(factor) / ln(1 + growth), rounded up.
+    them). Every metric is taken as linear in the users, which all are but for clamped shares of the
+    host's RAM, so a limit lies at 1 + (limit - now) / (doubled - now) times the users. A limit already
+    passed (by an override) lies at the present. The month is ln(factor) / ln(1 + growth), rounded up.
     """
     found: list[Limit] = []
     for choice in choices:
@@ -38,6 +41,8 @@ def find_limits(
             else:
                 factor = 1.0 + (rule.limit - now[rule.metric]) / step
             then = {metric: value + (doubled[metric] - value) * (factor * 1.001 - 1.0) for metric, value in now.items()}
+            if not factor * max(users, memories) < FARTHEST:
+                continue
             found.append(
                 Limit(
                     metric=rule.metric,

@@ -183,15 +183,18 @@ class LogStoreSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackupSpec:
-    """§10.4: incremental copies for ``retention_days``, a monthly archive kept seven years.
+    """§10.4: incremental copies, older dumps, and a monthly archive kept seven years.
 
-    ``stock_gb`` is what lies in the backup store once the retention has filled; ``archive_gb`` is the
-    archive after its first twelve months (it goes on growing to seven times that).
+    ``stock_gb`` lies in the service's own backup store once its retention (35 days at most where the
+    database is managed) has filled; ``dumps_gb`` are the weekly dumps in the bucket from there to
+    ``retention_days``; ``archive_gb`` is the archive after its first twelve months (it goes on growing to
+    seven times that).
     """
 
     retention_days: int
     archive_years: int
     stock_gb: float
+    dumps_gb: float
     archive_gb: float
     rpo_hours: int
     rto_hours: int

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from sizing.capacity import SERVERLESS_MAX_UNITS
+from sizing.capacity import SERVERLESS_MAX_UNITS, needed_vcpu
 from sizing.catalogue import Catalogue, catalogue
-from sizing.design import Design, component_metrics, design, weigh
+from sizing.design import Design, component_metrics, design, probe_site, weigh
 from sizing.errors import InvalidWorkload
 from sizing.horizon import find_limits
+from sizing.instances import instances
 from sizing.models import models
 from sizing.placement import usual_embedding
 from sizing.plan import (
@@ -16,7 +17,7 @@ from sizing.plan import (
     RegionPlan,
 )
 from sizing.regions import regions
-from sizing.selection import choose
+from sizing.selection import choose, show
 from sizing.sizer import SizedRegion, size_regions
 from sizing.tiers import tiers
 from sizing.workload import Workload
@@ -81,6 +82,7 @@ def _warnings(drawn: Design, sized: tuple[SizedRegion, ...]) -> tuple[Reason, ..
     ):
         found.append(Reason(code="warning-serverless-high", values={"limit": str(SERVERLESS_MAX_UNITS)}))
     for region in sized:
+        found.extend(_capacity_warnings(drawn, region))
         found.extend(_model_warnings(workload, region.plan))
     if any(
         region.plan.backup.stock_gb > 0
@@ -97,6 +99,28 @@ def _unique(reasons: list[Reason]) -> tuple[Reason, ...]:
     for reason in reasons:
         seen.setdefault((reason.code, tuple(sorted(reason.values.items()))), reason)
     return tuple(seen.values())
+
+
+def _capacity_warnings(drawn: Design, region: SizedRegion) -> list[Reason]:
+    """Name what is smaller than the load needs, because no larger class is known or fewer nodes were asked for."""
+    found = []
+    plan = region.plan
+    compute, database = plan.compute, plan.database
+    needed = needed_vcpu(probe_site(drawn.workload), region.load)
+    if needed > compute.vcpu * max(1, compute.nodes - (1 if drawn.tier.spans_nodes and compute.nodes > 1 else 0)):
+        values = {"needed": show(needed), "planned": show(compute.vcpu * compute.nodes)}
+        found.append(Reason(code="warning-compute-small", values=values))
+    if drawn.tier.spans_nodes and compute.nodes == 1:
+        found.append(Reason(code="warning-one-node", values={"tier": drawn.tier.name}))
+    if compute.memory_needed_gb > compute.memory_gb:
+        values = {"needed": show(compute.memory_needed_gb), "planned": show(compute.memory_gb)}
+        found.append(Reason(code="warning-memory-small", values=values))
+    known = {instance.name: instance.memory_gb for instance in instances("aws", "rds")}
+    planned = known.get(database.instance_class)
+    if planned is not None and database.memory_needed_gb > planned:
+        values = {"needed": show(database.memory_needed_gb), "planned": show(planned)}
+        found.append(Reason(code="warning-database-small", values=values))
+    return found
 
 
 def _model_warnings(workload: Workload, plan: RegionPlan) -> list[Reason]:

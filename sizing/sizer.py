@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sizing.billing.aws import nlcu_hours
 from sizing.capacity import (
     UNBOUND,
     Bounds,
@@ -21,6 +22,8 @@ from sizing.footprint import (
     Footprint,
     backup_stock_gb,
     measure,
+    pgvector_index_gb,
+    postgres_disk_gb,
 )
 from sizing.placement import Placement, region_models
 from sizing.plan import (
@@ -73,11 +76,9 @@ class RegionBounds:
 
 def size_regions(drawn: Design, point: Point, bounds: Sequence[RegionBounds] = ()) -> tuple[SizedRegion, ...]:
     """Size every region of a design for one point of the workload."""
-    open_regions = max(1, sum(placement.role != "isolated" for placement in drawn.placements))
     limits = bounds or [RegionBounds()] * len(drawn.placements)
     return tuple(
-        _size_region(drawn, placement, point, open_regions, limit)
-        for placement, limit in zip(drawn.placements, limits, strict=True)
+        _size_region(drawn, placement, point, limit) for placement, limit in zip(drawn.placements, limits, strict=True)
     )
 
 
@@ -106,14 +107,11 @@ def _bind(plan: RegionPlan, *, below: bool) -> RegionBounds:
     )
 
 
-def _size_region(
-    drawn: Design, placement: Placement, point: Point, open_regions: int, bounds: RegionBounds
-) -> SizedRegion:
+def _size_region(drawn: Design, placement: Placement, point: Point, bounds: RegionBounds) -> SizedRegion:
     workload, tier = drawn.workload, drawn.tier
     request = placement.request
     region = request.region
-    replicas = 1 if placement.role == "isolated" else open_regions
-    load = measure(point, dimensions=workload.dimensions, share=placement.share, replicas=replicas)
+    load = _measure_region(drawn, placement, point)
     tasks, embedding = region_models(workload, request, tier)
     site = Site(
         region=region,
@@ -147,10 +145,13 @@ def _size_region(
     cache = size_cache(site, load, drawn.chosen("cache"))
     zones = min(tier.zones, region.zones)
     nat = drawn.chosen("nat")
-    gateways = {"none": 0, "single": 1, "per-zone": zones}[nat]
+    gateways = {"none": 0, "single": 1, "per-zone": min(zones, compute.nodes)}[nat]
     balancer = drawn.chosen("balancer")
     balanced = balancer != "none"
-    stored_gb = database.storage_gb if database.engine == "postgresql" else local_gb
+    managed = database.engine == "postgresql"
+    index_gb = pgvector_index_gb(load.memories, load.dimensions) if engine == "pgvector" else 0.0
+    backed_gb = postgres_disk_gb(load.text_gb, index_gb) if managed else local_gb
+    older_weeks = max(0.0, load.backup_retention_days - database.backup_retention_days) / 7.0 if managed else 0.0
     plan = RegionPlan(
         cloud=region.cloud,
         region=region.region,
@@ -174,13 +175,13 @@ def _size_region(
             kind=balancer,  # type: ignore[arg-type]
             zones=zones if balanced else 0,
             waf_rules=tier.waf_rules if balancer == "alb" else 0,
-            lcu_hours=round(balancer_lcu_hours(load), 4) if balanced else 0.0,
+            lcu_hours=round(balancer_lcu_hours(load, balancer), 4) if balanced else 0.0,
         ),
         network=NetworkSpec(
             zones=zones,
             nat=nat,  # type: ignore[arg-type]
             nat_gateways=gateways,
-            public_addresses=(zones if balanced else 1) + gateways,
+            public_addresses=(zones if balanced else 0) + (gateways or compute.nodes),
         ),
         monitoring=MonitoringSpec(kind=drawn.chosen("monitoring"), alarms=tier.alarms, metrics=tier.metrics),
         log_store=LogStoreSpec(
@@ -195,7 +196,8 @@ def _size_region(
         backup=BackupSpec(
             retention_days=round(load.backup_retention_days),
             archive_years=ARCHIVE_YEARS,
-            stock_gb=round(backup_stock_gb(stored_gb, load.daily_change_share, load.backup_retention_days), 2),
+            stock_gb=round(backup_stock_gb(backed_gb, load.daily_change_share, database.backup_retention_days), 2),
+            dumps_gb=round(older_weeks * load.database_gb * DUMP_SHARE, 2),
             archive_gb=round(load.database_gb * DUMP_SHARE * ARCHIVE_COPIES, 2),
             rpo_hours=1,
             rto_hours=1,
@@ -212,6 +214,18 @@ def _size_region(
     return SizedRegion(plan=plan, load=load)
 
 
+def _measure_region(drawn: Design, placement: Placement, point: Point) -> Footprint:
+    """Measure a region: an isolated one holds its own users' memories, the open ones share all of theirs."""
+    if placement.role == "isolated":
+        shared, replicas = placement.share, 1
+    else:
+        peers = [other for other in drawn.placements if other.role != "isolated"]
+        shared, replicas = sum(peer.share for peer in peers), len(peers)
+    return measure(
+        point, dimensions=drawn.workload.dimensions, share=placement.share, data_share=shared, replicas=replicas
+    )
+
+
 def _load_spec(load: Footprint) -> LoadSpec:
     return LoadSpec(
         users=round(load.users, 1),
@@ -226,8 +240,8 @@ def _load_spec(load: Footprint) -> LoadSpec:
     )
 
 
-def balancer_lcu_hours(load: Footprint) -> float:
-    """LCU-hours of a month: per hour the largest of four dimensions.
+def balancer_lcu_hours(load: Footprint, kind: str = "alb") -> float:
+    """LCU-hours of a month (NLCU-hours for an nlb): per hour the largest of its dimensions.
 
     One LCU is 25 new connections a second, 3000 active ones, 1 GB in the hour, 1000 rule evaluations
     a second beyond ten rules (AWS's definition; ours has fewer rules). All four follow the same
@@ -236,6 +250,8 @@ def balancer_lcu_hours(load: Footprint) -> float:
     new = load.rps_average * NEW_CONNECTION_SHARE
     active = new * CONNECTION_SECONDS
     gb_per_hour = (load.egress_gb + load.ingress_gb) / 730.0
+    if kind == "nlb":
+        return nlcu_hours(new_per_second=new, active=active, gb_per_hour=gb_per_hour)
     return lcu_hours(new_per_second=new, active=active, gb_per_hour=gb_per_hour, rule_evaluations_per_second=0.0)
 
 

@@ -198,7 +198,7 @@ def default_drivers() -> dict[str, Estimate]:
 def request_region(text: str, clouds: tuple[str, ...]) -> RegionRequest:
     """Read a region flag: ``cloud:region`` or ``region``, optionally ``=nodes``."""
     name, _, nodes = text.partition("=")
-    if nodes and not nodes.isdigit():
+    if nodes and not (nodes.isascii() and nodes.isdecimal() and len(nodes) < 6):
         raise InvalidWorkload("region", text, "REGION, CLOUD:REGION or CLOUD:REGION=NODES")
     return RegionRequest(region=find_region(name, clouds), nodes=int(nodes) if nodes else None)
 

@@ -119,7 +119,7 @@ def read_workload(values: Mapping[str, object]) -> Workload:
     if document.memories is not None:
         if "memories_per_user" in given:
             raise InvalidWorkload("memories", document.memories.expected, "memories or memories_per_user, not both")
-        if "users" in chosen:
+        if "users" in chosen and chosen["users"].low > 0:
             chosen["memories_per_user"] = document.memories.scaled(1 / chosen["users"].expected)
             given.add("memories_per_user")
     return Workload(
@@ -176,14 +176,14 @@ def load_document(path: Path) -> dict[str, object]:
 
         try:
             return tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
             raise InvalidWorkload("file", str(path), f"valid TOML: {error}") from None
     if path.suffix in (".yaml", ".yml", ".json"):
         import yaml
 
         try:
             content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, IndexError, RecursionError) as error:
             reason = " ".join(str(error).split())
             raise InvalidWorkload("file", str(path), f"valid YAML: {reason}") from None
         if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):

@@ -143,6 +143,7 @@ METRICS = {
     "host_memory_gb": "GB of RAM that one host would need, Qdrant included",
     "host_vcpu": "vCPUs that one host would need at the peak",
     "nodes": "nodes of the service in the largest region",
+    "zones": "availability zones of the tier",
     "dimensions": "dimensions of a vector",
     "tier_rank": "1 for single-host, 2 for single-host-qdrant, 3 for ha, 4 for multi-region",
     "sqlite_database": "1 where the database is SQLite",

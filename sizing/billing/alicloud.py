@@ -4,15 +4,16 @@ Where no list price can be had the charge is still made: the report then says "n
 """
 
 from sizing.billing.charge import CLASS, Bill
-from sizing.measures import HOURS_PER_MONTH
+from sizing.measures import DAYS_PER_MONTH, HOURS_PER_MONTH
 
-DAYTIME_SHARE = 2 / 3
-"""OSS bills traffic from 08:00 to 24:00 at the peak price: two thirds of an even day."""
+IA_MINIMUM_DAYS = 30.0
+IA_MINIMUM_KB = 64.0
+"""OSS bills an object in Infrequent Access for 30 days and as 64 KB at least."""
 
 
-def instance(bill: Bill, resource: str, name: str, count: int = 1) -> None:
+def instance(bill: Bill, resource: str, name: str, count: int = 1, driver: str = "nodes") -> None:
     """ECS instances, Linux."""
-    bill.add(resource, "ecs", name, count * HOURS_PER_MONTH, "hour", slot=CLASS)
+    bill.add(resource, "ecs", name, count * HOURS_PER_MONTH, "hour", slot=CLASS, driver=driver)
 
 
 def disk(bill: Bill, resource: str, gb: float, count: int = 1, level: str = "PL1") -> None:
@@ -28,11 +29,20 @@ def snapshots(bill: Bill, resource: str, gb: float) -> None:
 def serverless_database(bill: Bill, resource: str, units: float, storage_gb: float, *, multi_zone: bool) -> None:
     """Serverless RDS for PostgreSQL: the high-availability edition bills two instances.
 
-    ``units`` are the RCUs of an average hour.
+    ``units`` are the RCUs of every hour: an upper bound for an instance that scales down at night.
     """
     copies = 2 if multi_zone else 1
-    bill.add(resource, "rds-postgres-serverless", "rcu", units * copies * HOURS_PER_MONTH, "RCU-hour")
-    bill.add(resource, "rds-postgres-serverless", "storage", storage_gb * copies * HOURS_PER_MONTH, "GB-hour")
+    bill.add(
+        resource, "rds-postgres-serverless", "rcu", units * copies * HOURS_PER_MONTH, "RCU-hour", driver="memories"
+    )
+    bill.add(
+        resource,
+        "rds-postgres-serverless",
+        "storage",
+        storage_gb * copies * HOURS_PER_MONTH,
+        "GB-hour",
+        driver="memories",
+    )
 
 
 def database(bill: Bill, resource: str, name: str, storage_gb: float) -> None:
@@ -55,6 +65,12 @@ def balancer(bill: Bill, resource: str, lcu_hours: float, *, firewall: bool) -> 
     """An ALB instance (standard, or the edition with a web firewall) and its capacity units."""
     bill.add(resource, "alb", "balancer:waf" if firewall else "balancer:standard", HOURS_PER_MONTH, "hour")
     bill.add(resource, "alb", "lcu", lcu_hours, "LCU-hour", kind="usage", driver="requests")
+
+
+def network_balancer(bill: Bill, resource: str, lcu_hours: float) -> None:
+    """An NLB instance and its capacity units."""
+    bill.add(resource, "nlb", "balancer", HOURS_PER_MONTH, "hour")
+    bill.add(resource, "nlb", "lcu", lcu_hours, "LCU-hour", kind="usage", driver="requests")
 
 
 def nat(bill: Bill, resource: str, gateways: int, cu_hours: float) -> None:
@@ -94,9 +110,26 @@ def log_store(bill: Bill, resource: str, ingested_gb: float, stored_gb: float) -
     bill.add(resource, "sls", "storage", stored_gb, "GB-month", kind="usage", driver="requests")
 
 
-def alarms(bill: Bill, resource: str, count: int) -> None:
-    """CloudMonitor alarms."""
+def alarms(bill: Bill, resource: str, count: int, metrics: int = 0) -> None:
+    """CloudMonitor alarms and custom metrics."""
     bill.add(resource, "cloudmonitor", "alarm", count, "alarm-month")
+    bill.add(resource, "cloudmonitor", "metric", metrics, "metric-month")
+
+
+def secrets(bill: Bill, resource: str, count: int) -> None:
+    """Encrypted parameters of the operations service; the key service's own secrets need an instance."""
+    bill.add(resource, "oos", "secret-parameter", count, "secret-month")
+
+
+def infrequent_gb(inflow_gb: float, from_day: float, to_day: float, object_kb: float) -> float:
+    """GB-months that Infrequent Access bills for objects that lie there between two ages.
+
+    An object is billed for IA_MINIMUM_DAYS and as IA_MINIMUM_KB at least.
+    """
+    if to_day <= from_day:
+        return 0.0
+    days = max(to_day - from_day, IA_MINIMUM_DAYS)
+    return inflow_gb * days / DAYS_PER_MONTH * max(1.0, IA_MINIMUM_KB / object_kb)
 
 
 def keys(bill: Bill, resource: str, count: int) -> None:

@@ -5,7 +5,7 @@ account, not to the stack.
 """
 
 from sizing.billing.charge import CLASS, Bill
-from sizing.measures import HOURS_PER_MONTH
+from sizing.measures import DAYS_PER_MONTH, HOURS_PER_MONTH
 
 EGRESS_STEPS = (
     ("internet:first-10tb", 10_240.0),
@@ -19,16 +19,33 @@ GP3_FREE_IOPS = 3000
 GP3_FREE_MBPS = 125
 """gp3 includes 3000 IOPS and 125 MB/s (EBS price page)."""
 
-IA_MINIMUM_DAYS = 30
-GLACIER_MINIMUM_DAYS = 90
-"""S3 bills Standard-IA for 30 days and Glacier for 90 days at least."""
+IA_MINIMUM_DAYS = 30.0
+IA_MINIMUM_KB = 128.0
+"""S3 bills an object in Standard-IA for 30 days and as 128 KB at least."""
+
+CDN_STEPS = (
+    ("egress:first-10tb", 10_240.0),
+    ("egress:next-40tb", 40_960.0),
+    ("egress:next-100tb", 102_400.0),
+    ("egress:next-350tb", 358_400.0),
+    ("egress:over-500tb", float("inf")),
+)
+"""Steps of CloudFront's traffic price, in TB of 1024 GB (its price page); prices differ by edge region."""
 
 
 def instance(
-    bill: Bill, resource: str, name: str, count: int = 1, hours: float = HOURS_PER_MONTH, purchase: str = ""
+    bill: Bill,
+    resource: str,
+    name: str,
+    count: int = 1,
+    hours: float = HOURS_PER_MONTH,
+    purchase: str = "",
+    driver: str = "nodes",
 ) -> None:
     """EC2 instances, Linux; ``purchase`` is "" (on demand) or "reserved-1yr" (standard, nothing upfront)."""
-    bill.add(resource, "ec2", f"{name}:{purchase}" if purchase else name, count * hours, "hour", slot=CLASS)
+    bill.add(
+        resource, "ec2", f"{name}:{purchase}" if purchase else name, count * hours, "hour", slot=CLASS, driver=driver
+    )
 
 
 def cpu_credits(bill: Bill, resource: str, vcpu_hours: float) -> None:
@@ -37,10 +54,17 @@ def cpu_credits(bill: Bill, resource: str, vcpu_hours: float) -> None:
 
 
 def volume(
-    bill: Bill, resource: str, gb: float, count: int = 1, kind: str = "gp3", iops: int = 0, throughput_mbps: int = 0
+    bill: Bill,
+    resource: str,
+    gb: float,
+    count: int = 1,
+    kind: str = "gp3",
+    iops: int = 0,
+    throughput_mbps: int = 0,
+    driver: str = "nodes",
 ) -> None:
     """EBS volumes: GB, and for gp3 the IOPS and MB/s above what is included."""
-    bill.add(resource, "ebs", kind, gb * count, "GB-month")
+    bill.add(resource, "ebs", kind, gb * count, "GB-month", driver=driver)
     if kind == "gp3":
         bill.add(resource, "ebs", "gp3-iops", max(0, iops - GP3_FREE_IOPS) * count, "IOPS-month")
         bill.add(resource, "ebs", "gp3-throughput", max(0, throughput_mbps - GP3_FREE_MBPS) * count, "MBps-month")
@@ -63,8 +87,8 @@ def database(
 ) -> None:
     """An RDS instance with gp3 storage; ``backup_gb`` is what lies above the free size of the database."""
     zone = "multi-az" if multi_zone else "single-az"
-    bill.add(resource, service, f"{name}:{zone}", HOURS_PER_MONTH, "hour", slot=CLASS)
-    bill.add(resource, "rds", f"storage:{zone}", storage_gb, "GB-month")
+    bill.add(resource, service, f"{name}:{zone}", HOURS_PER_MONTH, "hour", slot=CLASS, driver="memories")
+    bill.add(resource, "rds", f"storage:{zone}", storage_gb, "GB-month", driver="memories")
     bill.add("backup/database", "rds", "backup", backup_gb, "GB-month", kind="usage", driver="memories")
 
 
@@ -226,11 +250,27 @@ def hosted_zone(bill: Bill, resource: str, queries: float, zones: int = 1) -> No
 
 
 def distribution(bill: Bill, resource: str, gb: float, requests: float) -> None:
-    """A CloudFront distribution: GB to the internet and HTTPS requests, at the US price."""
-    bill.add(resource, "cloudfront", "egress:first-10tb", gb, "GB", kind="usage", driver="requests")
+    """A CloudFront distribution: GB to the internet in the price's steps, at the price of the region's
+    edges, and HTTPS requests at the US price (other edges cost a little more).
+    """
+    start = 0.0
+    for sku, size_gb in CDN_STEPS:
+        bill.add(resource, "cloudfront", sku, min(gb - start, size_gb), "GB", kind="usage", driver="requests")
+        start += size_gb
     bill.add(
         resource, "cloudfront", "https-requests", requests / 10_000, "10k requests", kind="usage", driver="requests"
     )
+
+
+def infrequent_gb(inflow_gb: float, from_day: float, to_day: float, object_kb: float) -> float:
+    """GB-months that Standard-IA bills for objects that lie there between two ages.
+
+    An object is billed for IA_MINIMUM_DAYS and as IA_MINIMUM_KB at least.
+    """
+    if to_day <= from_day:
+        return 0.0
+    days = max(to_day - from_day, IA_MINIMUM_DAYS)
+    return inflow_gb * days / DAYS_PER_MONTH * max(1.0, IA_MINIMUM_KB / object_kb)
 
 
 def fargate(bill: Bill, resource: str, tasks: int, vcpu: float, memory_gb: float) -> None:

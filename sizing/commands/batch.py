@@ -83,6 +83,9 @@ def _rows(file: TextIO) -> list[dict[str, str]]:
     rows = list(reader)
     if not rows:
         raise InvalidWorkload("source", "an empty file", "a CSV file with a header and at least one row")
+    names = reader.fieldnames or []
+    if len(set(names)) != len(names):
+        raise InvalidWorkload("source", ",".join(names), "every column once")
     if any(None in row or None in row.values() for row in rows):
         raise InvalidWorkload("source", "rows of uneven length", "as many columns in every row as in the header")
     return rows
@@ -91,6 +94,7 @@ def _rows(file: TextIO) -> list[dict[str, str]]:
 NUMBERS = ("availability_percent",)
 WHOLE_NUMBERS = ("dimensions",)
 LISTS = ("clouds",)
+FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def read_row(row: Mapping[str, str]) -> dict[str, object]:
@@ -117,7 +121,9 @@ def read_row(row: Mapping[str, str]) -> dict[str, object]:
             requests = [request_region(text, CLOUDS) for text in value.split("|")]
             document[name] = [{"cloud": r.region.cloud, "region": r.region.region, "nodes": r.nodes} for r in requests]
         elif name == "gdpr":
-            document[name] = value.lower() in ("1", "true", "yes")
+            if value.lower() not in FLAGS:
+                raise InvalidWorkload(name, value, ", ".join(FLAGS))
+            document[name] = FLAGS[value.lower()]
         elif name in (*NUMBERS, *WHOLE_NUMBERS):
             try:
                 document[name] = float(value) if name in NUMBERS else int(value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sizing.billing.charge import CLASS
+from sizing.commands.amounts import FiniteAmount
 from sizing.messages import LANGUAGES, Language
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ MARKS = {"added": "+", "removed": "-", "changed": "~"}
     help="Form of the list.",
 )
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the list.")
-@click.option("--max-increase", type=float, metavar="USD", help="Exit with 3 when the month costs more by over this.")
+@click.option(
+    "--max-increase", type=FiniteAmount(), metavar="USD", help="Exit with 3 when the month costs more by over this."
+)
 @click.option("--fail-on-unknown", is_flag=True, help="Exit with 3 when a changed line has no list price.")
 def diff(
     before: Path, after: Path, format_: str, lang: Language, max_increase: float | None, fail_on_unknown: bool

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sizing.commands.amounts import FiniteAmount
 from sizing.commands.workload_options import GROUPS, GroupedOption, collect_document, workload_parameters
 from sizing.errors import InvalidWorkload, SizingError
 from sizing.messages import LANGUAGES, Language
@@ -99,7 +100,7 @@ class SizeGroup(click.Group):
 @click.option("--rate", multiple=True, metavar="CNY=7.0", help="Exchange rate, units per USD, instead of ours.")
 @click.option(
     "--budget",
-    type=click.FloatRange(min=0),
+    type=FiniteAmount(),
     metavar="USD",
     help="Exit with 3 when the expected monthly total is above this.",
 )
@@ -243,5 +244,9 @@ def run(arguments: list[str] | None = None) -> None:
         code = error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
+        code = 1
+    except Exception as error:
+        kind = type(error).__name__
+        click.echo(f"reme-size: failed: {kind}: {error}. This is a defect of reme-size, please report it.", err=True)
         code = 1
     raise SystemExit(code if isinstance(code, int) else 0)

@@ -147,7 +147,7 @@ def check_prices(
         known = {**catalogue().prices, **{price.key: price for price in listed}}
         checked = Catalogue(known, tuple(price for _, checks in read for price in checks))
     else:
-        checked = catalogue()
+        checked = load_catalogue((), rate)
         listed = list(checked.prices.values())
     day = today.date() if today else datetime.now(UTC).date()
     disagreeing = _report_check(listed, checked, day, max_age)

@@ -137,7 +137,7 @@ def watch(
     Reads one or more bills, gives every cost to a component of the plan, and reports the month so far,
     its forecast, and what alarms.
     """
-    from sizing.catalogue import exchange_rates, parse_rate
+    from sizing.catalogue import known_rates, parse_rate
 
     day = today or datetime.now(UTC).date()
     try:
@@ -148,12 +148,7 @@ def watch(
         from sizing.watch.services import read_rules
 
         planned, limits = _read_limits(plan, preset, budgets)
-        given = dict(parse_rate(text) for text in rate)
-        if given.get("USD", 1) != 1:
-            raise BillError(
-                f"--rate USD={given['USD']}: a dollar is one dollar. Rates are units of a currency per USD."
-            )
-        rates = {**exchange_rates(), **given}
+        rates = known_rates(rate)
         if currency is not None and currency.upper() not in rates:
             raise BillError(
                 f"--currency {currency} has no rate; known: {', '.join(rates)}. Add --rate {currency}=UNITS_PER_USD."
@@ -178,7 +173,7 @@ def watch(
             anomaly_days=anomaly_days,
         )
         report = assess_month(ledger, limits, planned, options)
-        extra: list[Note] = [*_say_rates(ledger, given, lang)]
+        extra: list[Note] = [*_say_rates(ledger, dict(parse_rate(text) for text in rate), lang)]
         if not limits:
             extra.append(("watch.note.no-budget", {}))
         report = replace(report, notes=(*extra, *report.notes))

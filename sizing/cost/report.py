@@ -9,6 +9,7 @@ from sizing.billing.charge import Charge, Kind
 from sizing.billing.plan_bill import bill_regions
 from sizing.catalogue import Catalogue, Price
 from sizing.design import Design
+from sizing.errors import CatalogueError
 from sizing.estimate import CORNERS, Corner
 from sizing.sizer import size_corners
 
@@ -60,8 +61,8 @@ ZERO = Money(Decimal(0), Decimal(0), Decimal(0))
 class CostLine:
     """One SKU of one resource: quantity and cost a month at the three corners.
 
-    ``site`` is the plan's region, ``region`` the one whose price applies; ``high_sku`` differs from
-    ``sku`` where the high corner needs a larger class.
+    ``site`` is the plan's region, ``region`` the one whose price applies; ``low_sku`` and ``high_sku``
+    differ from ``sku`` where an outer corner takes another class, at its own price.
     ``monthly_usd`` is None where the catalogue has no price; each corner is quantity x price, rounded
     half-up to the cent once, so that every total is the exact sum of the lines that are shown.
     """
@@ -77,6 +78,7 @@ class CostLine:
     site: str
     unit: str
     driver: str
+    low_sku: str
     high_sku: str
     quantity: tuple[Decimal, Decimal, Decimal]
     price: Price | None
@@ -204,7 +206,11 @@ def _price(charges: list[Charge | None], prices: Catalogue) -> tuple[list[Decima
             amounts.append(amounts[-1])
         else:
             quantity = Decimal(repr(charge.quantity)).quantize(QUANTITY_STEP)
-            usd = prices.usd(charge.provider, charge.service, charge.sku, charge.region, charge.group)
+            price = prices.find(charge.provider, charge.service, charge.sku, charge.region, charge.group)
+            usd = None if price is None else price.usd
+            if price is not None and usd is not None and price.unit != charge.unit:
+                problem = f"{price.name}: unit {price.unit!r}, but it is billed per {charge.unit!r}"
+                raise CatalogueError(price.origin, [problem])
             quantities.append(quantity)
             amounts.append(None if usd is None else (quantity * usd).quantize(CENT, rounding=ROUND_HALF_UP))
         previous = charge
@@ -228,6 +234,7 @@ def _line(key: str, charges: list[Charge | None], prices: Catalogue) -> CostLine
         unit=shown.unit,
         driver=shown.driver,
         quantity=(quantities[0], quantities[1], quantities[2]),
+        low_sku=charges[0].sku if charges[0] is not None else shown.sku,
         high_sku=charges[2].sku if charges[2] is not None else shown.sku,
         price=prices.find(shown.provider, shown.service, shown.sku, shown.region, shown.group),
         monthly_usd=Money(low, expected, high)

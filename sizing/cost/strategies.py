@@ -10,13 +10,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
+from sizing.billing import alicloud, aws
+from sizing.billing.charge import Bill
 from sizing.catalogue import Catalogue
 from sizing.cost.difference import compare_reports
-from sizing.cost.report import CostReport, price_design
+from sizing.cost.report import CostReport, price_charges, price_design
 from sizing.design import Design, component_metrics, design, weigh
 from sizing.errors import ImpossiblePlan, InvalidWorkload, SizingError
-from sizing.estimate import Estimate
+from sizing.estimate import CORNERS, Estimate
 from sizing.models import TASKS, models
+from sizing.regions import regions
 from sizing.selection import rules_for
 from sizing.sizer import size_regions
 from sizing.workload import Workload
@@ -251,19 +254,25 @@ def _make(strategy: Strategy, status: Status, saved: Decimal | None, values: Map
 
 
 def _storage_saving(drawn: Design, report: CostReport) -> Decimal | None:
-    """USD that the plan's lifecycle saves against keeping every object on the nodes' disks (§8.2's "all hot")."""
-    disk = {"aws": ("ebs", "gp3"), "alicloud": ("essd", "PL1")}
-    hot = Decimal(0)
-    for region in size_regions(drawn, drawn.workload.point("expected")):
-        place = drawn.prices.usd(region.plan.cloud, *disk[region.plan.cloud], region.plan.region)
-        if place is None:
-            return None
-        hot += Decimal(repr(region.load.objects_gb)) * place
-    lines = [line for line in report.lines if line.resource == "object_store/bucket" and line.unit == "GB-month"]
+    """USD that the plan's lifecycle saves against the same bucket all in its standard class.
+
+    Negative where the requests that move the objects cost more than their cheaper storage saves.
+    """
+    lines = [line for line in report.lines if line.resource == "object_store/bucket"]
     if any(not line.is_priced for line in lines):
         return None
     tiered = sum((line.monthly_usd.expected for line in lines if line.monthly_usd), Decimal(0))
-    return (hot - tiered).quantize(Decimal("0.01"))
+    plain = Decimal(0)
+    for region in size_regions(drawn, drawn.workload.point("expected")):
+        bill = Bill(regions()[region.plan.cloud, region.plan.region])
+        load = region.load
+        standard = load.objects_gb + region.plan.object_store.model_weights_gb
+        if region.plan.cloud == "aws":
+            aws.bucket(bill, "b", standard_gb=standard, puts=load.object_puts, gets=load.object_gets)
+        else:
+            alicloud.bucket(bill, "b", standard_gb=standard, requests=load.object_puts + load.object_gets)
+        plain += price_charges(dict.fromkeys(CORNERS, bill), drawn.prices).total.expected
+    return plain - tiered
 
 
 def _values(strategy: Strategy, drawn: Design) -> dict[str, str]:

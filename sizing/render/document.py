@@ -75,6 +75,8 @@ def _describe_line(line: CostLine) -> dict[str, Any]:
         "provider": line.provider,
         "service": line.service,
         "sku": line.sku,
+        "sku_low": line.low_sku,
+        "sku_high": line.high_sku,
         "unit": line.unit,
         "driver": line.driver,
         "quantity": {"low": str(low), "expected": str(expected), "high": str(high)},
@@ -89,24 +91,39 @@ def read_cost(document: Mapping[str, Any]) -> CostReport:
 
     Raises InvalidWorkload where the document is no report of ours.
     """
+    valid = "a report written by reme-size --format json"
     try:
-        return CostReport(lines=tuple(_read_line(line) for line in document["cost"]["lines"]))
-    except (KeyError, TypeError, AttributeError, InvalidOperation) as error:
-        raise InvalidWorkload("report", str(error), "a report written by reme-size --format json") from None
+        report = CostReport(lines=tuple(_read_line(line) for line in document["cost"]["lines"]))
+        total = document["cost"]["total"]["expected"]
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+        raise InvalidWorkload("report", str(error), valid) from None
+    if len({line.id for line in report.lines}) != len(report.lines):
+        raise InvalidWorkload("report", "a line id that stands twice", valid)
+    if str(report.total.expected) != total:
+        raise InvalidWorkload("report", f"a total of {total} over lines of {report.total.expected}", valid)
+    return report
 
 
 def _read_line(line: Mapping[str, Any]) -> CostLine:
-    low, expected, high = (Decimal(line["quantity"][corner]) for corner in CORNERS)
+    low, expected, high = (_read_number(line["quantity"][corner]) for corner in CORNERS)
     money = line["monthly_usd"]
     return CostLine(
         **{name: str(line[name]) for name in _TEXTS},
         kind=line["kind"],
         region=line["site"].partition(":")[2],
-        high_sku=line["sku"],
+        low_sku=str(line["sku_low"]),
+        high_sku=str(line["sku_high"]),
         quantity=(low, expected, high),
         price=None,
-        monthly_usd=None if money is None else Money(*(Decimal(money[corner]) for corner in CORNERS)),
+        monthly_usd=None if money is None else Money(*(_read_number(money[corner]) for corner in CORNERS)),
     )
+
+
+def _read_number(text: str) -> Decimal:
+    number = Decimal(text)
+    if not number.is_finite():
+        raise ValueError(f"{text} is no finite number")
+    return number
 
 
 _TEXTS = ("id", "component", "resource", "site", "provider", "service", "sku", "unit", "driver")

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-KINDS = ("charge", "fee", "tax", "credit", "refund")
-"""``charge`` comes day by day, ``fee`` at once for a period; the rest adjusts the bill as a whole."""
-
 _BLANK = "`'\" \t\ufeff"
 """What exports put around values so that spreadsheets keep them as text."""
 

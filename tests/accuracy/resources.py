@@ -29,10 +29,9 @@ DATABASE_SERVICES = {"postgres": "rds-postgres", "mysql": "rds-mysql"}
 EDGES = {"us": "US, Mexico, Canada", "europe": "Europe, Israel"}
 """Edge regions that our distribution bills, by their names in the usage file and in the figures."""
 
-FIRST_DISTRIBUTION_STEP_GB = 10_240
 FIRST_ENDPOINT_STEP_GB = 1_000_000
 FIRST_QUERY_STEP = 1_000_000_000
-"""Where a price that we do not bill begins: 10 TB of a distribution, 1 PB of an endpoint, 1000 M DNS queries."""
+"""Where a price that we do not bill begins: 1 PB of an endpoint, 1000 M DNS queries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +236,6 @@ def _record(built: Built, arguments: Arguments) -> None:
 def _distribution(built: Built, arguments: Arguments) -> None:
     for key, part in EDGES.items():
         gb = arguments.get("monthly_data_transfer_to_internet_gb", {}).get(key, 0)
-        if gb > FIRST_DISTRIBUTION_STEP_GB:
-            reason = "distribution traffic above 10 TB, which we leave at the price of the first"
-            built.refuse("cloudfront", "egress:first-10tb", reason)
         aws.distribution(built.bill, part, gb, arguments.get("monthly_https_requests", {}).get(key, 0))
 
 

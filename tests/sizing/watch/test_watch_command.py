@@ -126,7 +126,7 @@ def test_a_budget_exits_with_3(tmp_path: Path) -> None:
         (["none.csv"], "No such file"),
         (["{bill}", "{bill}"], "named twice"),
         (["{bill}", "--rate", "EUR"], "EUR"),
-        (["{bill}", "--rate", "USD=2"], "a dollar is one dollar"),
+        (["{bill}", "--rate", "USD=2"], "CNY=7.2"),
         (["{bill}", "--currency", "EUR"], "--currency EUR has no rate"),
         (["{bill}", "--month", "2026-09"], "They have: 2026-11"),
         (["{bill}", "--month", "November"], "Write it as YYYY-MM"),
