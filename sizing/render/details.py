@@ -8,7 +8,6 @@ from sizing.cost.strategies import Outcome
 from sizing.cost.tables import comparison_tables
 from sizing.drivers import drivers
 from sizing.messages import Language, label, render
-from sizing.plan import Limit
 from sizing.render.blocks import Block, Heading, Paragraph, Table, say
 from sizing.render.comparisons import list_cells
 from sizing.render.labels import (
@@ -19,6 +18,7 @@ from sizing.render.labels import (
     show_quantity,
     show_usd,
 )
+from sizing.render.limits import describe_month, name_due
 
 
 def list_details(assessment: Assessment, language: Language, *, wide: bool) -> Iterator[Block]:
@@ -160,19 +160,6 @@ def name_driver(name: str, language: Language) -> str:
     """Return what a driver is, as its help text says."""
     driver = drivers()[name]
     return driver.help_zh if language == "zh" else driver.help_en
-
-
-def describe_month(limit: Limit, growth: float, language: Language) -> str:
-    """Say when a limit is met."""
-    if limit.month is None:
-        return say("no-growth", language)
-    if limit.month == 0:
-        return say("now", language)
-    return say("month", language, month=limit.month, growth=f"{growth * 100:g}")
-
-
-def name_due(limit: Limit, language: Language) -> str:
-    return label(f"tier.{limit.leads_to}", language, limit.leads_to)
 
 
 def _limits(assessment: Assessment, language: Language) -> Iterator[Block]:

@@ -7,7 +7,6 @@ from sizing.catalogue import STALE_AFTER_DAYS
 from sizing.cost.report import CostLine, CostReport, add_up
 from sizing.messages import Language, label, render
 from sizing.render.blocks import Block, Bullets, Heading, Paragraph, Table, say
-from sizing.render.details import describe_month, list_details, name_due
 from sizing.render.labels import (
     describe_price,
     explain,
@@ -17,6 +16,7 @@ from sizing.render.labels import (
     show_ratio,
     show_usd,
 )
+from sizing.render.limits import describe_month, name_due
 from sizing.render.sizes import describe_sizes
 
 
@@ -30,6 +30,8 @@ def outline(assessment: Assessment, language: Language, *, details: bool, wide: 
     blocks += _components(assessment, language, details=details)
     blocks += _costs(assessment, language)
     if details:
+        from sizing.render.details import list_details
+
         blocks += list_details(assessment, language, wide=wide)
     blocks += _closing(assessment, language, details=details)
     return tuple(blocks)
