@@ -151,9 +151,9 @@ def size_compute(
         cards = 0.0
 
     def count(instance: Instance) -> int | None:
-        memory = node_memory_gb(site, load, instance.vcpu, vector_engine)
         if instance.vcpu < tier.vcpu and not gpu:
             return None
+        memory = node_memory_gb(site, load, instance.vcpu, vector_engine)
         if instance.memory_gb < (memory if gpu else max(tier.memory_gb, memory)):
             return None
         busy = max(math.ceil(need / instance.vcpu), math.ceil(cards))

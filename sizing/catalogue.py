@@ -102,6 +102,7 @@ class Catalogue:
     prices: Mapping[tuple[str, str, str, str], Price]
     checks: tuple[Price, ...] = ()
     _found: dict[tuple[str, str, str, str, str], Price | None] = field(default_factory=dict, compare=False, repr=False)
+    orders: dict[tuple[str, str, str], float] = field(default_factory=dict, compare=False, repr=False)
     _units: dict[tuple[str, str, str, str, str], float | None] = field(default_factory=dict, compare=False, repr=False)
 
     def find(self, provider: str, service: str, sku: str, region: str, group: str = "") -> Price | None:

@@ -66,12 +66,20 @@ def order_price(prices: Catalogue, region: Region, service: str, sku: str) -> fl
     A class without a price in the region must be a quarter cheaper to be taken: a plan whose price is
     known is worth more. No bill is made from it.
     """
+    key = (region.key, service, sku)
+    known = prices.orders.get(key)
+    if known is None:
+        known = prices.orders[key] = _order_price(prices, region, service, sku)
+    return known
+
+
+def _order_price(prices: Catalogue, region: Region, service: str, sku: str) -> float:
     unit = prices.unit_usd(region.cloud, service, sku, region.region, region.price_group)
-    if unit is None:
-        home = regions()[region.cloud, REFERENCE_REGIONS[region.cloud]]
-        unit = prices.unit_usd(region.cloud, service, sku, home.region, home.price_group)
-        return math.inf if unit is None else unit * UNPRICED_FACTOR
-    return unit
+    if unit is not None:
+        return unit
+    home = regions()[region.cloud, REFERENCE_REGIONS[region.cloud]]
+    unit = prices.unit_usd(region.cloud, service, sku, home.region, home.price_group)
+    return math.inf if unit is None else unit * UNPRICED_FACTOR
 
 
 def cheapest(
@@ -84,13 +92,13 @@ def cheapest(
     ``count`` returns how many nodes of a class are needed, None where the class cannot do it. As the
     need grows every count grows or its class drops out, so the least total never falls.
     """
-    best: tuple[float, float, int, Instance] | None = None
+    best: tuple[Instance, int] | None = None
+    least = (math.inf, math.inf, 0)
     for instance in candidates:
         nodes = count(instance)
         if nodes is None:
             continue
-        total = nodes * price(instance)
-        rank = (total, instance.memory_gb, nodes, instance)
-        if best is None or rank[:3] < best[:3]:
-            best = rank
-    return None if best is None else (best[3], best[2])
+        rank = (nodes * price(instance), instance.memory_gb, nodes)
+        if best is None or rank < least:
+            best, least = (instance, nodes), rank
+    return best

@@ -164,7 +164,7 @@ def total_design(drawn: Design) -> tuple[Money, int]:
 
 def price_charges(corners: Mapping[Corner, Iterable[Charge]], prices: Catalogue) -> CostReport:
     """Price the charges of three corners, matched by id; a charge absent at a corner counts zero there."""
-    return CostReport(lines=tuple(_line(key, charges, prices) for key, charges in _match(corners).items()))
+    return CostReport(lines=tuple(_line(charges, prices) for charges in _match(corners).values()))
 
 
 def total_charges(corners: Mapping[Corner, Iterable[Charge]], prices: Catalogue) -> tuple[Money, int]:
@@ -181,11 +181,15 @@ def total_charges(corners: Mapping[Corner, Iterable[Charge]], prices: Catalogue)
     return Money(*totals), unpriced
 
 
-def _match(corners: Mapping[Corner, Iterable[Charge]]) -> dict[str, list[Charge | None]]:
-    matched: dict[str, list[Charge | None]] = {}
+def _match(corners: Mapping[Corner, Iterable[Charge]]) -> dict[tuple[str, str, str, str], list[Charge | None]]:
+    """Return the charges of every line at the three corners, by what makes up the line's id."""
+    matched: dict[tuple[str, str, str, str], list[Charge | None]] = {}
     for index, corner in enumerate(CORNERS):
         for charge in corners[corner]:
-            found = matched.setdefault(charge.id, [None, None, None])
+            key = (charge.site, charge.resource, charge.service, charge.slot)
+            found = matched.get(key)
+            if found is None:
+                found = matched[key] = [None, None, None]
             earlier = found[index]
             found[index] = charge if earlier is None else charge._replace(quantity=earlier.quantity + charge.quantity)
     return matched
@@ -217,12 +221,12 @@ def _price(charges: list[Charge | None], prices: Catalogue) -> tuple[list[Decima
     return quantities, amounts
 
 
-def _line(key: str, charges: list[Charge | None], prices: Catalogue) -> CostLine:
+def _line(charges: list[Charge | None], prices: Catalogue) -> CostLine:
     shown = charges[1] or charges[2] or charges[0]
     assert shown is not None, "a line has a charge at one corner at least"  # noqa: S101
     quantities, (low, expected, high) = _price(charges, prices)
     return CostLine(
-        id=key,
+        id=shown.id,
         resource=shown.resource,
         component=shown.component,
         kind=shown.kind,
