@@ -5,6 +5,7 @@ nearest known one. Flags are merged over the file before the check, so that both
 """
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -182,7 +183,7 @@ def load_document(path: Path) -> dict[str, object]:
         import yaml
 
         try:
-            content = yaml.safe_load(text)
+            content = yaml.load(text, Loader=_strict_loader())  # noqa: S506 - a SafeLoader
         except (yaml.YAMLError, ValueError, IndexError, RecursionError) as error:
             reason = " ".join(str(error).split())
             raise InvalidWorkload("file", str(path), f"valid YAML: {reason}") from None
@@ -190,6 +191,22 @@ def load_document(path: Path) -> dict[str, object]:
             raise InvalidWorkload("file", str(path), valid)
         return content
     raise InvalidWorkload("file", str(path), valid)
+
+
+@cache
+def _strict_loader() -> Any:
+    """Return yaml's safe loader, refusing a key that stands twice: it would silently win."""
+    import yaml
+
+    class StrictLoader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = next((name for name, count in Counter(names).items() if count > 1), None)
+            if twice is not None:
+                raise yaml.YAMLError(f"the key {twice!r} stands twice")
+            return super().construct_mapping(node, deep)
+
+    return StrictLoader
 
 
 def workload_schema() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sizing.commands.amounts import FiniteAmount
 from sizing.messages import LANGUAGES, Language
 
 if TYPE_CHECKING:
+    from sizing.catalogue import Catalogue
     from sizing.cost.difference import CostDifference, LineChange
     from sizing.cost.report import CostLine, CostReport
 
@@ -33,9 +34,20 @@ MARKS = {"added": "+", "removed": "-", "changed": "~"}
 @click.option(
     "--max-increase", type=FiniteAmount(), metavar="USD", help="Exit with 3 when the month costs more by over this."
 )
+@click.option(
+    "--prices", "price_files", multiple=True, type=click.Path(path_type=Path), help="Price file over ours. Repeatable."
+)
+@click.option("--rate", multiple=True, metavar="CNY=7.0", help="Exchange rate, units per USD. Repeatable.")
 @click.option("--fail-on-unknown", is_flag=True, help="Exit with 3 when a changed line has no list price.")
 def diff(
-    before: Path, after: Path, format_: str, lang: Language, max_increase: float | None, fail_on_unknown: bool
+    before: Path,
+    after: Path,
+    format_: str,
+    lang: Language,
+    max_increase: float | None,
+    price_files: tuple[Path, ...],
+    rate: tuple[str, ...],
+    fail_on_unknown: bool,
 ) -> None:
     """Compare two workload files (.toml, .yaml) or two saved JSON reports.
 
@@ -43,9 +55,11 @@ def diff(
       reme-size diff small.toml large.toml
       reme-size diff last-month.json this-month.json --max-increase 100
     """
+    from sizing.catalogue import load_catalogue
     from sizing.cost.difference import compare_reports
 
-    difference = compare_reports(_read(before), _read(after))
+    prices = load_catalogue(price_files, rate)
+    difference = compare_reports(_read(before, prices), _read(after, prices))
     changes = sorted(difference.changed, key=_size, reverse=True)
     if format_ == "json":
         click.echo(json.dumps(_describe(difference, changes), ensure_ascii=False, indent=2))
@@ -62,8 +76,8 @@ def diff(
         raise SystemExit(3)
 
 
-def _read(path: Path) -> "CostReport":
-    """Return the bill of a saved report, or of a workload."""
+def _read(path: Path, prices: "Catalogue") -> "CostReport":
+    """Return the bill of a saved report as it was priced then, or of a workload at these prices."""
     from sizing.workload_document import load_document, read_workload
 
     document = load_document(path)
@@ -71,11 +85,10 @@ def _read(path: Path) -> "CostReport":
         from sizing.render.document import read_cost
 
         return read_cost(document)
-    from sizing.catalogue import catalogue
     from sizing.cost.report import price_design
     from sizing.design import design
 
-    return price_design(design(read_workload(document), catalogue()))
+    return price_design(design(read_workload(document), prices))
 
 
 def _size(change: "LineChange") -> Decimal:

@@ -61,6 +61,7 @@ def test_a_vanishing_number_of_memories_plans(capsys: pytest.CaptureFixture[str]
         ("w.yaml", 'users: !!int ""\n'),
         ("w.yaml", "users: !!float x\n"),
         ("w.json", "[" * 50_000),
+        ("w.yaml", "users: 5\nusers: 500\n"),
     ],
 )
 def test_junk_files_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, text: str) -> None:
