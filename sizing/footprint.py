@@ -199,6 +199,24 @@ def object_stock_gb(inflow_gb_month: float, from_day: float, to_day: float) -> f
     return inflow_gb_month * max(0.0, to_day - from_day) / DAYS_PER_MONTH
 
 
+def billed_stock_gb(
+    inflow_gb_month: float,
+    from_day: float,
+    to_day: float,
+    *,
+    object_kb: float,
+    minimum_days: float,
+    minimum_kb: float,
+) -> float:
+    """GB-months that a colder class bills for objects between two ages: each for ``minimum_days`` and as
+    ``minimum_kb`` at least. Exact for objects of one size.
+    """
+    if to_day <= from_day:
+        return 0.0
+    stock = object_stock_gb(inflow_gb_month, from_day, max(to_day, from_day + minimum_days))
+    return stock * max(1.0, minimum_kb / object_kb)
+
+
 def backup_stock_gb(database_gb: float, daily_change_share: float, retention_days: float) -> float:
     """GB of incremental backups kept: one full copy and a day's changes for every day kept.
 

@@ -4,7 +4,8 @@ Where no list price can be had the charge is still made: the report then says "n
 """
 
 from sizing.billing.charge import CLASS, Bill
-from sizing.measures import DAYS_PER_MONTH, HOURS_PER_MONTH
+from sizing.footprint import billed_stock_gb
+from sizing.measures import HOURS_PER_MONTH
 
 IA_MINIMUM_DAYS = 30.0
 IA_MINIMUM_KB = 64.0
@@ -126,10 +127,9 @@ def infrequent_gb(inflow_gb: float, from_day: float, to_day: float, object_kb: f
 
     An object is billed for IA_MINIMUM_DAYS and as IA_MINIMUM_KB at least.
     """
-    if to_day <= from_day:
-        return 0.0
-    days = max(to_day - from_day, IA_MINIMUM_DAYS)
-    return inflow_gb * days / DAYS_PER_MONTH * max(1.0, IA_MINIMUM_KB / object_kb)
+    return billed_stock_gb(
+        inflow_gb, from_day, to_day, object_kb=object_kb, minimum_days=IA_MINIMUM_DAYS, minimum_kb=IA_MINIMUM_KB
+    )
 
 
 def keys(bill: Bill, resource: str, count: int) -> None:
