@@ -42,6 +42,9 @@ DISK_STEP_GB = 10
 
 SERVERLESS_MAX_UNITS = 14
 """Alibaba Cloud RDS for PostgreSQL, serverless: at most 14 RCUs (its documentation, August 2024)."""
+MANAGED_BACKUP_DAYS = 35
+"""Managed PostgreSQL keeps point-in-time recovery for 35 days at most (RDS documentation)."""
+
 UNIT_MEMORY_GB = 2.0
 """An RCU is about one core and 2 GB (its documentation)."""
 
@@ -233,7 +236,7 @@ def size_database(
         multi_zone=multi_zone,
         storage_gb=storage,
         memory_needed_gb=round(memory, 2),
-        backup_retention_days=min(retention, 35),
+        backup_retention_days=min(retention, MANAGED_BACKUP_DAYS),
     )
 
 

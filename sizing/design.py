@@ -4,22 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from sizing.capacity import (
-    Site,
-    needed_vcpu,
-    node_memory_gb,
-)
+from sizing.capacity import Site, needed_vcpu, node_memory_gb
 from sizing.catalogue import Catalogue, catalogue
 from sizing.errors import InvalidWorkload
-from sizing.footprint import (
-    Footprint,
-    measure,
-)
+from sizing.footprint import Footprint, measure
 from sizing.models import Model, models
 from sizing.placement import Placement, place, world_regions
-from sizing.plan import (
-    Choice,
-)
+from sizing.plan import Choice
 from sizing.regions import regions
 from sizing.selection import choose
 from sizing.tiers import Tier, tiers

@@ -13,7 +13,7 @@ from sizing.workload import LOCAL_EMBEDDING, RegionRequest, Workload
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placement:
-    """A region of the plan before it is sized: its share of the users and its models."""
+    """A region of the plan before it is sized: its nodes, share of the users and role."""
 
     request: RegionRequest
     nodes: int
@@ -83,14 +83,14 @@ def region_models(workload: Workload, request: RegionRequest, tier: Tier) -> tup
     InvalidWorkload where the embedding model cannot produce the dimensions.
     """
     region = request.region
-    own = tier.name == "multi-region" or region.jurisdiction == "cn"
-    language = _default_model("llm", region.llm if own else DOCUMENT_LLM, workload.residency, workload.dimensions)
+    usual = region.llm if _has_own_models(region, tier) else DOCUMENT_LLM
+    language = _default_model("llm", usual, workload.residency, workload.dimensions)
     tasks = {task: request.llm or workload.models.get(task) or language.name for task in TASKS}
     if workload.embedding != "remote":
         return tasks, models()[LOCAL_EMBEDDING]
     wished = request.embedding or workload.models.get("embedding")
     if wished is None:
-        usual = region.embedding if own or region.cloud == "alicloud" else DOCUMENT_EMBEDDING
+        usual = usual_embedding(region, tier)
         return tasks, _default_model("embedding", usual, workload.residency, workload.dimensions)
     embedding = find_model(wished, "embedding", "models.embedding")
     if not embedding.supports(workload.dimensions):
@@ -103,14 +103,13 @@ DOCUMENT_EMBEDDING = "text-embedding-v3"
 """§5.1 and §3.3: the requirements price every tier with Qwen3 and name this embedding for it."""
 
 
-def usual_embedding(workload: Workload, region: Region, planned: str) -> str:
-    """Return the embedding that a region would have without wishes; the planned one where one was voiced."""
-    asked = workload.models.get("embedding") or workload.embedding != "remote"
-    if asked or any(request.embedding for request in workload.regions):
-        return planned
-    if planned in (region.embedding, DOCUMENT_EMBEDDING):
-        return planned
-    return region.embedding if region.cloud == "alicloud" else DOCUMENT_EMBEDDING
+def usual_embedding(region: Region, tier: Tier) -> str:
+    """Return the embedding that a region has where nobody wishes and everything fits."""
+    return region.embedding if _has_own_models(region, tier) or region.cloud == "alicloud" else DOCUMENT_EMBEDDING
+
+
+def _has_own_models(region: Region, tier: Tier) -> bool:
+    return tier.name == "multi-region" or region.jurisdiction == "cn"
 
 
 @cache

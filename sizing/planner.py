@@ -2,20 +2,15 @@
 
 from dataclasses import replace
 
-from sizing.capacity import SERVERLESS_MAX_UNITS, needed_vcpu
+from sizing.capacity import MANAGED_BACKUP_DAYS, SERVERLESS_MAX_UNITS, needed_vcpu
 from sizing.catalogue import Catalogue, catalogue
 from sizing.design import Design, component_metrics, design, probe_site, weigh
 from sizing.errors import InvalidWorkload
 from sizing.horizon import find_limits
 from sizing.instances import instances
 from sizing.models import models
-from sizing.placement import usual_embedding
-from sizing.plan import (
-    GlobalSpec,
-    Plan,
-    Reason,
-    RegionPlan,
-)
+from sizing.placement import DOCUMENT_EMBEDDING, Placement, usual_embedding
+from sizing.plan import GlobalSpec, Plan, Reason, RegionPlan
 from sizing.regions import regions
 from sizing.selection import choose, show
 from sizing.sizer import SizedRegion, size_regions
@@ -81,16 +76,17 @@ def _warnings(drawn: Design, sized: tuple[SizedRegion, ...]) -> tuple[Reason, ..
         for now, then in zip(sized, outer, strict=True)
     ):
         found.append(Reason(code="warning-serverless-high", values={"limit": str(SERVERLESS_MAX_UNITS)}))
-    for region in sized:
+    for placement, region in zip(drawn.placements, sized, strict=True):
         found.extend(_capacity_warnings(drawn, region))
         found.extend(_model_warnings(workload, region.plan))
+        found.extend(_switch_warnings(drawn, placement, region.plan.models.embedding))
     if any(
         region.plan.backup.stock_gb > 0
         and region.plan.database.engine == "postgresql"
-        and workload.drivers["backup_retention_days"].expected > 35
+        and workload.drivers["backup_retention_days"].expected > MANAGED_BACKUP_DAYS
         for region in sized
     ):
-        found.append(Reason(code="warning-backup-35", origin="§10.4"))
+        found.append(Reason(code="warning-backup-35", values={"days": str(MANAGED_BACKUP_DAYS)}, origin="§10.4"))
     return _unique(found)
 
 
@@ -124,7 +120,7 @@ def _capacity_warnings(drawn: Design, region: SizedRegion) -> list[Reason]:
 
 
 def _model_warnings(workload: Workload, plan: RegionPlan) -> list[Reason]:
-    """Name the models that carry text out of the region's jurisdiction, and an embedding that was switched.
+    """Name the models that carry text out of the region's jurisdiction.
 
     Raises InvalidWorkload for a model served from outside China where the data must stay there (§10.2).
     """
@@ -141,8 +137,16 @@ def _model_warnings(workload: Workload, plan: RegionPlan) -> list[Reason]:
         code = "warning-residency" if confined else "warning-models-abroad"
         values = {"model": name, "served": ", ".join(served).upper(), "place": place.upper()}
         found.append(Reason(code=code, values=values, origin="§10.2"))
-    usual = usual_embedding(workload, regions()[plan.cloud, plan.region], plan.models.embedding)
-    if usual != plan.models.embedding:
-        values = {"usual": usual, "model": plan.models.embedding}
-        found.append(Reason(code="warning-embedding-switched", values=values))
     return found
+
+
+def _switch_warnings(drawn: Design, placement: Placement, planned: str) -> list[Reason]:
+    """Say that an embedding was switched because the usual one does not fit; a wish is no switch."""
+    workload, region = drawn.workload, placement.request.region
+    wished = workload.models.get("embedding") or any(request.embedding for request in workload.regions)
+    if wished or workload.embedding != "remote" or planned in (region.embedding, DOCUMENT_EMBEDDING):
+        return []
+    usual = usual_embedding(region, drawn.tier)
+    if usual == planned:
+        return []
+    return [Reason(code="warning-embedding-switched", values={"usual": usual, "model": planned})]

@@ -70,8 +70,6 @@ def home_region(cloud: str, jurisdiction: str | None) -> Region | None:
     """Return the region that a cloud's plan starts in: the first of its table in that jurisdiction."""
     for region in regions().values():
         if region.cloud == cloud and jurisdiction in (None, region.jurisdiction):
-            if jurisdiction is None and region.global_role == "isolated" and cloud != "alicloud":
-                continue
             return region
     return None
 

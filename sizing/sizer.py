@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sizing.billing.aws import nlcu_hours
+from sizing.billing.aws import lcu_hours, nlcu_hours
 from sizing.capacity import (
     UNBOUND,
     Bounds,
@@ -25,6 +25,7 @@ from sizing.footprint import (
     pgvector_index_gb,
     postgres_disk_gb,
 )
+from sizing.measures import HOURS_PER_MONTH
 from sizing.placement import Placement, region_models
 from sizing.plan import (
     BackupSpec,
@@ -243,25 +244,12 @@ def _load_spec(load: Footprint) -> LoadSpec:
 def balancer_lcu_hours(load: Footprint, kind: str = "alb") -> float:
     """LCU-hours of a month (NLCU-hours for an nlb): per hour the largest of its dimensions.
 
-    One LCU is 25 new connections a second, 3000 active ones, 1 GB in the hour, 1000 rule evaluations
-    a second beyond ten rules (AWS's definition; ours has fewer rules). All four follow the same
-    rate, so the largest is the same one every hour and the month's sum is that of the average hour.
+    All dimensions follow the same rate, so the largest is the same one every hour and the month's sum is
+    that of the average hour. Ours has fewer rules than the ten that are free of charge.
     """
     new = load.rps_average * NEW_CONNECTION_SHARE
     active = new * CONNECTION_SECONDS
-    gb_per_hour = (load.egress_gb + load.ingress_gb) / 730.0
+    gb_per_hour = (load.egress_gb + load.ingress_gb) / HOURS_PER_MONTH
     if kind == "nlb":
         return nlcu_hours(new_per_second=new, active=active, gb_per_hour=gb_per_hour)
     return lcu_hours(new_per_second=new, active=active, gb_per_hour=gb_per_hour, rule_evaluations_per_second=0.0)
-
-
-def lcu_hours(
-    *,
-    new_per_second: float,
-    active: float,
-    gb_per_hour: float,
-    rule_evaluations_per_second: float,
-    hours: float = 730.0,
-) -> float:
-    """LCU-hours of hours that are all alike; sum over hours that differ."""
-    return hours * max(new_per_second / 25.0, active / 3000.0, gb_per_hour, rule_evaluations_per_second / 1000.0)

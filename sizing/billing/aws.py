@@ -112,6 +112,22 @@ def balancer(bill: Bill, resource: str, lcu_hours: float, kind: str = "alb") -> 
     bill.add(resource, kind, "lcu" if kind == "alb" else "nlcu", lcu_hours, unit, kind="usage", driver="requests")
 
 
+def lcu_hours(
+    *,
+    new_per_second: float,
+    active: float,
+    gb_per_hour: float,
+    rule_evaluations_per_second: float,
+    hours: float = HOURS_PER_MONTH,
+) -> float:
+    """Capacity-unit hours of an application balancer, of hours that are all alike; sum over hours that differ.
+
+    One LCU is 25 new connections a second, 3000 active ones, 1 GB in the hour, 1000 rule evaluations a
+    second beyond ten rules (ELB price page, quoted as for ``nlcu_hours``).
+    """
+    return hours * max(new_per_second / 25.0, active / 3000.0, gb_per_hour, rule_evaluations_per_second / 1000.0)
+
+
 def nlcu_hours(*, new_per_second: float, active: float, gb_per_hour: float, hours: float = HOURS_PER_MONTH) -> float:
     """Capacity-unit hours of a network balancer for TCP, of hours that are all alike.
 

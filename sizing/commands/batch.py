@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from sizing.commands.price_options import prices_option, rate_option
 from sizing.errors import InvalidWorkload, SizingError
 
 if TYPE_CHECKING:
@@ -33,12 +34,8 @@ CHUNK_ROWS = 250
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead of the terminal."
 )
-@click.option(
-    "--prices", "price_files", multiple=True, type=click.Path(path_type=Path), help="Price file over ours. Repeatable."
-)
-@click.option(
-    "--rate", multiple=True, metavar="CNY=7.0", help="Exchange rate, units per USD, instead of ours. Repeatable."
-)
+@prices_option
+@rate_option
 @click.option("--jobs", type=click.IntRange(1, 64), default=None, help="Processes.  [default: one per processor]")
 def batch(
     source: Path, output: Path | None, price_files: tuple[Path, ...], rate: tuple[str, ...], jobs: int | None

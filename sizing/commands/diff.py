@@ -9,6 +9,7 @@ import click
 
 from sizing.billing.charge import CLASS
 from sizing.commands.amounts import FiniteAmount
+from sizing.commands.price_options import list_format_option, prices_option, rate_option
 from sizing.messages import LANGUAGES, Language
 
 if TYPE_CHECKING:
@@ -22,22 +23,13 @@ MARKS = {"added": "+", "removed": "-", "changed": "~"}
 @click.command()
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Form of the list.",
-)
+@list_format_option("table", "json")
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the list.")
 @click.option(
     "--max-increase", type=FiniteAmount(), metavar="USD", help="Exit with 3 when the month costs more by over this."
 )
-@click.option(
-    "--prices", "price_files", multiple=True, type=click.Path(path_type=Path), help="Price file over ours. Repeatable."
-)
-@click.option("--rate", multiple=True, metavar="CNY=7.0", help="Exchange rate, units per USD. Repeatable.")
+@prices_option
+@rate_option
 @click.option("--fail-on-unknown", is_flag=True, help="Exit with 3 when a changed line has no list price.")
 def diff(
     before: Path,

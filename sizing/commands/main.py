@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sizing.commands.amounts import FiniteAmount
+from sizing.commands.price_options import prices_option, rate_option
 from sizing.commands.workload_options import GROUPS, GroupedOption, collect_document, workload_parameters
 from sizing.errors import InvalidWorkload, SizingError
 from sizing.messages import LANGUAGES, Language
@@ -90,14 +91,8 @@ class SizeGroup(click.Group):
     type=click.IntRange(0, 1_000_000),
     help="Draws of the simulation (P10/P50/P90).  [default: 1000 for html, else none]",
 )
-@click.option(
-    "--prices",
-    "price_files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Price file whose rows replace ours. Repeatable.",
-)
-@click.option("--rate", multiple=True, metavar="CNY=7.0", help="Exchange rate, units per USD, instead of ours.")
+@prices_option
+@rate_option
 @click.option(
     "--budget",
     type=FiniteAmount(),

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from sizing.catalogue import STALE_AFTER_DAYS, Catalogue, Price, catalogue, known_rates, load_catalogue, read_prices
+from sizing.commands.price_options import list_format_option, prices_option, rate_option
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 EXIT_FINDING = 3
-RATE_HELP = "Exchange rate, units per USD, instead of ours. Repeatable."
 
 
 @click.group(context_settings={"max_content_width": 110})
@@ -26,17 +26,8 @@ def prices() -> None:
 @prices.command("list")
 @click.argument("pattern", required=False, default="")
 @click.option("--region", help="Only prices that apply in this region.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="Form of the list.",
-)
-@click.option(
-    "--prices", "price_files", multiple=True, type=click.Path(path_type=Path), help="Price file over ours. Repeatable."
-)
+@list_format_option("table", "json", "csv")
+@prices_option
 def list_prices(pattern: str, region: str | None, format_: str, price_files: tuple[Path, ...]) -> None:
     """List prices whose name contains PATTERN, e.g. aws/rds, valkey, gpt-4o-mini.
 
@@ -132,7 +123,7 @@ def _print(grid: "Table") -> None:
 )
 @click.option("--fail-stale", is_flag=True, help="Exit with 3 when a price is stale or undated.")
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="Date that age is measured from.  [default: today]")
-@click.option("--rate", multiple=True, metavar="CNY=7.0", help=RATE_HELP)
+@rate_option
 def check_prices(
     files: tuple[Path, ...], max_age: int, fail_stale: bool, today: datetime | None, rate: tuple[str, ...]
 ) -> None:
@@ -195,15 +186,8 @@ def cross_check(checked: Catalogue) -> tuple[int, list[tuple[Price, Price, Decim
 @prices.command("compare")
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Form of the list.",
-)
-@click.option("--rate", multiple=True, metavar="CNY=7.0", help=RATE_HELP)
+@list_format_option("table", "json")
+@rate_option
 def compare_prices(old: Path, new: Path | None, format_: str, rate: tuple[str, ...]) -> None:
     """Compare two price files, or our list prices with one: what is added, removed, dearer, cheaper.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sizing.commands.files import write_whole
+from sizing.commands.price_options import rate_option
 from sizing.errors import BillError, MissingExtra, SizingError
 from sizing.messages import LANGUAGES, Language, render
 from sizing.watch.bill_lines import FIRST_DAY
@@ -96,7 +97,7 @@ def _read_usd(_context: click.Context, _option: click.Parameter, value: str) -> 
 @click.option("--budgets", type=click.Path(path_type=Path), help="Own budgets (TOML); they go before all others.")
 @click.option("--bill-format", type=click.Choice(FORMATS), help="Do not detect the format from the header.")
 @click.option("--currency", metavar="CODE", help="Currency of bills that state none.")
-@click.option("--rate", multiple=True, metavar="CNY=7.0", help="Units of a currency per USD.")
+@rate_option
 @click.option("--month", metavar="YYYY-MM", callback=_read_month, help="Month to report; default: the bills' latest.")
 @click.option("--today", metavar="DATE", callback=_read_day, help="Day of the report; default: today in UTC.")
 @click.option("--lag-days", type=click.IntRange(0, 31), default=0, help="Days before today not yet billed in full.")

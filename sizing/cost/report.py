@@ -151,15 +151,16 @@ def add_up(lines: Iterable[CostLine]) -> Money:
 
 def price_design(drawn: Design) -> CostReport:
     """Return the bill of a design at its three corners."""
-    corners = {corner: bill_regions(drawn, sized) for corner, sized in size_corners(drawn).items()}
-    return price_charges(corners, drawn.prices)
+    return price_charges(_bill_corners(drawn), drawn.prices)
 
 
 def total_design(drawn: Design) -> tuple[Money, int]:
     """Return a design's total at its three corners and the number of unpriced lines."""
-    return total_charges(
-        {corner: bill_regions(drawn, sized) for corner, sized in size_corners(drawn).items()}, drawn.prices
-    )
+    return total_charges(_bill_corners(drawn), drawn.prices)
+
+
+def _bill_corners(drawn: Design) -> dict[Corner, list[Charge]]:
+    return {corner: bill_regions(drawn, sized) for corner, sized in size_corners(drawn).items()}
 
 
 def price_charges(corners: Mapping[Corner, Iterable[Charge]], prices: Catalogue) -> CostReport:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sizing.billing import aws
+from sizing.billing.aws import lcu_hours
 from sizing.billing.charge import CLASS, Bill
 from sizing.measures import HOURS_PER_MONTH
 from sizing.regions import Region, regions
-from sizing.sizer import lcu_hours
 
 Arguments = Mapping[str, Any]
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from sizing.billing.aws import nlcu_hours
-from sizing.sizer import lcu_hours
+from sizing.billing.aws import lcu_hours, nlcu_hours
 
 from .reproduction import infracost_lcu_hours
 from .resources import capacity_unit_hours

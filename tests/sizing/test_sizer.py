@@ -5,12 +5,12 @@ import json
 import jsonschema
 import pytest
 
+from sizing.billing.aws import lcu_hours
 from sizing.errors import InvalidWorkload
 from sizing.plan import Plan
 from sizing.planner import size
 from sizing.render.document import describe_plan
 from sizing.schemas import plan_schema, read_plan
-from sizing.sizer import lcu_hours
 from sizing.workload import Workload
 from sizing.workload_document import read_workload
 from tests.conftest import SCENARIOS

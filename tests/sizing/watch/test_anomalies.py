@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sizing.watch.anomalies import find_anomalies
 from sizing.watch.daily import TOTAL, DailyCosts, Month, sum_by_day
-from sizing.watch.ledger import Entry
+from tests.sizing.watch.entries import entry
 
 FIRST = date(2026, 11, 1)
 
@@ -85,22 +85,6 @@ def test_a_component_that_appears_rises_from_nothing() -> None:
 def test_the_rule_for_any_pair(before: Decimal, after: Decimal, floor: Decimal) -> None:
     expected = after * 2 > before * 3 and after - before >= floor
     assert bool(days_of(daily(str(before), str(after)), str(floor))) is expected
-
-
-def entry(day: date, usd: str, **values: object) -> Entry:
-    given: dict[str, object] = {
-        "file": "bill.csv",
-        "day": day,
-        "lump": False,
-        "provider": "aws",
-        "component": "compute",
-        "service": "ec2",
-        "product": "AmazonEC2",
-        "instance_class": "",
-        "kind": "charge",
-        "usd": Decimal(usd),
-    }
-    return Entry(**{**given, **values})  # type: ignore[arg-type]
 
 
 def test_days_hold_charges_only_and_end_before_the_incomplete_one() -> None:

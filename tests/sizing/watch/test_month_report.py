@@ -19,6 +19,7 @@ from sizing.watch.month_report import WatchOptions, WatchReport, assess_month
 from sizing.watch.plan_report import PlanLine, PlanReport
 from sizing.watch.plan_shares import share_entries
 from tests.sizing.watch.bills import Spike, make_bill, save, write_cur
+from tests.sizing.watch.entries import entry
 
 TODAY = date(2026, 11, 22)
 OCTOBER, NOVEMBER = Month(2026, 10), Month(2026, 11)
@@ -32,22 +33,6 @@ def line(component: str, service: str, usd: str | None, sku: str = "") -> PlanLi
 
 def plan(*lines: PlanLine) -> PlanReport:
     return PlanReport("plan.json", lines)
-
-
-def entry(day: date, usd: str, **values: object) -> Entry:
-    given: dict[str, object] = {
-        "file": "bill.csv",
-        "day": day,
-        "lump": False,
-        "provider": "aws",
-        "component": "compute",
-        "service": "ec2",
-        "product": "AmazonEC2",
-        "instance_class": "",
-        "kind": "charge",
-        "usd": Decimal(usd),
-    }
-    return Entry(**{**given, **values})  # type: ignore[arg-type]
 
 
 def ledger(*entries: Entry) -> Ledger:
