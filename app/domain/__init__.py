@@ -1,0 +1,1 @@
+"""What the memory service is about: memories, workspaces, queries, principals. No I/O."""

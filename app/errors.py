@@ -1,0 +1,148 @@
+"""What can go wrong in the memory service.
+
+    MemoryServiceError
+    +-- InvalidRequest                400  the request contradicts a rule
+    |   +-- SettingsError                  a setting cannot be used
+    +-- Unauthenticated               401  no key, or one that does not open
+    +-- Forbidden                     403  the role lacks the permission
+    +-- NotFound                      404  not there, or not for you
+    +-- VersionConflict               409  another change came first
+    +-- IdempotencyConflict           409  the key was used for another request
+    +-- AlreadyExists                 409
+    +-- PayloadTooLarge               413
+    +-- RateLimited                   429  with the seconds to wait
+    +-- StoreError                    500
+        +-- StoreBusy                 503  another writer holds the lock
+        +-- StoreFull                 507  no space left on the device
+        +-- StoreCorrupt              500  a page does not read
+        +-- EmbeddingMismatch              the store was built with another embedding
+        +-- SchemaTooNew                   the store was written by a newer release
+
+The docstring of a class is its message when none is given.
+"""
+
+
+class MemoryServiceError(Exception):
+    """The memory service failed."""
+
+    status = 500
+    slug = "internal-error"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do."""
+        return str(self)
+
+
+class InvalidRequest(MemoryServiceError):
+    """The request contradicts a rule."""
+
+    status = 400
+    slug = "invalid-request"
+
+
+class SettingsError(InvalidRequest):
+    """A setting cannot be used."""
+
+    slug = "invalid-settings"
+
+
+class Unauthenticated(MemoryServiceError):
+    """An API key is needed: send it in the X-API-Key header or as a Bearer token."""
+
+    status = 401
+    slug = "unauthenticated"
+
+
+class Forbidden(MemoryServiceError):
+    """The key's role does not allow this."""
+
+    status = 403
+    slug = "forbidden"
+
+
+class NotFound(MemoryServiceError):
+    """There is no such thing here."""
+
+    status = 404
+    slug = "not-found"
+
+
+class VersionConflict(MemoryServiceError):
+    """The memory was changed in between: read it again and repeat the change."""
+
+    status = 409
+    slug = "version-conflict"
+
+
+class IdempotencyConflict(MemoryServiceError):
+    """This Idempotency-Key was used for another request: take a new one."""
+
+    status = 409
+    slug = "idempotency-conflict"
+
+
+class AlreadyExists(MemoryServiceError):
+    """This is there already."""
+
+    status = 409
+    slug = "already-exists"
+
+
+class PayloadTooLarge(MemoryServiceError):
+    """The request's body is too large: send it in parts."""
+
+    status = 413
+    slug = "payload-too-large"
+
+
+class RateLimited(MemoryServiceError):
+    """Too many requests with this key: wait and repeat."""
+
+    status = 429
+    slug = "rate-limited"
+
+    def __init__(self, message: str = "", *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class StoreError(MemoryServiceError):
+    """The store failed; nothing of this request was written."""
+
+    slug = "store-error"
+
+
+class StoreBusy(StoreError):
+    """Another process holds the store's write lock: repeat the request, or stop the other writer."""
+
+    status = 503
+    slug = "store-busy"
+
+
+class StoreFull(StoreError):
+    """No space is left for the store; nothing was written and nothing was lost: free some space, then repeat."""
+
+    status = 507
+    slug = "store-full"
+
+
+class StoreCorrupt(StoreError):
+    """The store has a page that does not read: stop the service and run `reme doctor`."""
+
+    slug = "store-corrupt"
+
+
+class EmbeddingMismatch(StoreError):
+    """The store was built with another embedding than the one configured."""
+
+    slug = "embedding-mismatch"
+
+
+class SchemaTooNew(StoreError):
+    """The store was written by a newer release: upgrade this one."""
+
+    slug = "schema-too-new"
