@@ -1,0 +1,1 @@
+"""What stands behind the ports: stores, embedders, extractors, the clock."""

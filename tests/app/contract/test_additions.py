@@ -1,0 +1,188 @@
+"""Adding: what a memory comes back as, imports, and exact duplicates."""
+
+from itertools import pairwise
+
+import pytest
+
+from app.backends.clock import SteppingClock
+from app.domain.change import Add, ChangeState, Delete, RecordUse
+from app.domain.identifiers import MEMORY_ID, hlc_ms
+from app.domain.memory import JsonObject, Layer, MemoryKind, Origin
+from app.errors import AlreadyExists
+from tests.app.contract.backends import Backend
+from tests.app.contract.samples import (
+    FOREIGN,
+    HERE,
+    THERE,
+    add,
+    adding,
+    change,
+    changed,
+    draft,
+    read,
+    scan_all,
+    texts,
+    updating,
+)
+
+METADATA: JsonObject = {
+    "topic": "tea",
+    "stars": 4,
+    "share": 0.5,
+    "known": True,
+    "none": None,
+    "deep": {"list": [1, "二"]},
+}
+
+
+def test_a_memory_comes_back_as_it_was_given(backend: Backend, clock: SteppingClock) -> None:
+    given = draft(
+        "She drinks oolong 乌龙茶",
+        when_to_use="when offering a drink",
+        layer=Layer.RAW,
+        user_id="ann",
+        author="bot",
+        tags=("tea", "茶"),
+        metadata=METADATA,
+        details={"target": "Ann"},
+        score=0.75,
+        frequency=3,
+        utility=1.5,
+        origin=Origin(path="talk.md", source="chat", start_line=3, end_line=9),
+        source_ids=("a" * 32,),
+        slot="drink",
+    )
+    memory = changed(backend, Add(draft=given, vector=None))
+    for field in ("kind", "layer", "content", "when_to_use", "user_id", "author", "tags", "metadata", "details"):
+        assert getattr(memory, field) == getattr(given, field), field
+    for field in ("score", "frequency", "utility", "origin", "source_ids", "slot"):
+        assert getattr(memory, field) == getattr(given, field), field
+    now_ms = clock.now_ms()
+    assert (memory.created_ms, memory.updated_ms, memory.valid_from_ms) == (now_ms, now_ms, now_ms)
+    assert (memory.valid_to_ms, memory.deleted_ms, memory.superseded, memory.revision_of) == (None, None, False, "")
+    assert (memory.version, memory.scope) == (1, HERE)
+    assert memory.node_id
+    assert read(backend, memory.id) == memory
+    assert scan_all(backend) == [memory]
+
+
+def test_an_id_tells_the_time_of_its_creation(backend: Backend, clock: SteppingClock) -> None:
+    memory = add(backend, "one")
+    assert MEMORY_ID.fullmatch(memory.id)
+    assert int(memory.id[:12], 16) == clock.now_ms()
+    assert memory.id[12] == "7"
+
+
+def test_every_write_has_a_greater_seq_and_hlc_even_when_the_clock_runs_back(
+    backend: Backend, clock: SteppingClock
+) -> None:
+    one = add(backend, "one")
+    clock.step(-60_000)
+    two = add(backend, "two")
+    clock.step(120_000)
+    written = [
+        one,
+        two,
+        add(backend, "three", scope=FOREIGN),
+        changed(backend, updating(one, author="me")),
+        changed(backend, RecordUse(memory_id=two.id)),
+    ]
+    for earlier, later in pairwise(written):
+        assert later.seq > earlier.seq
+        assert later.hlc > earlier.hlc
+    assert hlc_ms(written[-1].hlc) == clock.now_ms()
+    assert len({memory.node_id for memory in written}) == 1
+
+
+def test_what_a_caller_does_to_a_memory_changes_nothing_in_the_store(backend: Backend) -> None:
+    metadata = {"list": [1]}
+    memory = add(backend, "one", metadata=metadata)
+    metadata["list"].append(2)
+    held = memory.metadata["list"]
+    assert isinstance(held, list)
+    held.append(3)
+    assert read(backend, memory.id).metadata == {"list": [1]}
+
+
+def test_an_import_brings_its_id_and_times(backend: Backend) -> None:
+    given = draft("old", id="c" * 32, created_ms=1000, updated_ms=2000)
+    memory = changed(backend, Add(draft=given, vector=None))
+    assert (memory.id, memory.created_ms, memory.updated_ms, memory.valid_from_ms) == ("c" * 32, 1000, 2000, 1000)
+    dated = add(backend, "older", created_ms=1000, valid_from_ms=500)
+    assert (dated.created_ms, dated.valid_from_ms) == (1000, 500)
+
+
+def test_an_import_of_an_id_that_is_there(backend: Backend) -> None:
+    memory = add(backend, "here first", tags=("a",))
+    again = change(backend, adding("here  FIRST", id=memory.id, tags=("b",)))
+    assert (again.state, again.memory_id) == (ChangeState.DUPLICATE, memory.id)
+    assert set(read(backend, memory.id).tags) == {"a", "b"}
+    with pytest.raises(AlreadyExists):
+        change(backend, adding("something else", id=memory.id))
+    assert texts(scan_all(backend)) == ["here first"]
+
+
+@pytest.mark.parametrize("content", ["here first", "something else"])
+def test_an_import_does_not_vanish_behind_a_tombstone(backend: Backend, content: str) -> None:
+    memory = add(backend, "here first")
+    change(backend, Delete(memory_id=memory.id))
+    with pytest.raises(AlreadyExists):
+        change(backend, adding(content, id=memory.id))
+
+
+def test_the_same_id_may_live_in_several_workspaces(backend: Backend) -> None:
+    memory = add(backend, "exported")
+    for scope in (THERE, FOREIGN):
+        copy = add(backend, "changed since", scope=scope, id=memory.id)
+        assert (copy.id, copy.scope) == (memory.id, scope)
+        change(backend, Delete(memory_id=memory.id), scope=scope)
+    assert read(backend, memory.id) == memory
+
+
+def test_a_duplicate_joins_what_is_there(backend: Backend) -> None:
+    memory = add(backend, "Ann likes tea", tags=("a", "b"), metadata={"x": 1, "y": 1})
+    joined = change(backend, adding(" ann LIKES\u3000tea ", tags=("c", "b"), metadata={"y": 2, "z": 2}))
+    assert (joined.state, joined.memory_id) == (ChangeState.DUPLICATE, memory.id)
+    now = read(backend, memory.id)
+    assert joined.memory == now
+    assert set(now.tags) == {"a", "b", "c"}
+    assert now.metadata == {"x": 1, "y": 1, "z": 2}
+    assert now.content == "Ann likes tea"
+    assert now.version == memory.version + 1
+    assert now.seq > memory.seq
+    assert texts(scan_all(backend, superseded=True)) == ["Ann likes tea"]
+
+
+def test_a_duplicate_that_brings_nothing_new_is_no_change(backend: Backend) -> None:
+    memory = add(backend, "tea", tags=("a",), metadata={"x": 1})
+    assert change(backend, adding("tea", tags=("a",), metadata={"x": 2})).state is ChangeState.DUPLICATE
+    assert read(backend, memory.id) == memory
+
+
+@pytest.mark.parametrize(
+    "other", [{"user_id": "bob"}, {"kind": MemoryKind.TASK}, {"layer": Layer.RAW}, {"when_to_use": "at noon"}]
+)
+def test_a_text_about_something_else_is_no_duplicate(backend: Backend, other: dict[str, object]) -> None:
+    add(backend, "tea")
+    assert change(backend, adding("tea", **other)).state is ChangeState.CREATED
+
+
+def test_a_raw_text_is_a_duplicate_only_at_its_place(backend: Backend) -> None:
+    places = [Origin(path="talk", start_line=line, end_line=line) for line in (1, 2, 1)]
+    states = [change(backend, adding("yes", layer=Layer.RAW, origin=place)).state for place in places]
+    assert states == [ChangeState.CREATED, ChangeState.CREATED, ChangeState.DUPLICATE]
+
+
+def test_a_deleted_text_can_be_added_anew(backend: Backend) -> None:
+    memory = add(backend, "tea")
+    change(backend, Delete(memory_id=memory.id))
+    anew = change(backend, adding("tea"))
+    assert anew.state is ChangeState.CREATED
+    assert anew.memory_id != memory.id
+
+
+def test_a_text_that_was_changed_is_known_by_its_new_form(backend: Backend) -> None:
+    memory = add(backend, "tea")
+    change(backend, updating(memory, content="coffee"))
+    assert change(backend, adding("coffee")).memory_id == memory.id
+    assert change(backend, adding("tea")).state is ChangeState.CREATED
