@@ -1,0 +1,191 @@
+"""Applies a batch of changes inside one transaction."""
+
+from dataclasses import replace
+
+import apsw
+
+from app.backends.sqlite.row_writer import RowWriter
+from app.backends.sqlite.stored import Stored, check_version, hash_draft, hash_memory, patch_memory
+from app.backends.sqlite.vectors import check_vector
+from app.domain.change import Add, Change, Changed, ChangeState, Delete, RecordUse, Restore, Update
+from app.domain.embedding import EmbeddingIdentity, Vector
+from app.domain.identifiers import make_uuid7
+from app.domain.memory import Memory, MemoryDraft, Scope
+from app.errors import AlreadyExists, NotFound
+
+_STANDING = " AND deleted_at IS NULL AND superseded = 0"
+
+
+class ChangeWriter:
+    """Decides what each change means for the rows of one workspace; `finish` writes what was collected."""
+
+    def __init__(
+        self, connection: apsw.Connection, scope: Scope, workspace: int, *, identity: EmbeddingIdentity, now_ms: int
+    ) -> None:
+        self._rows = RowWriter(connection, scope, workspace, now_ms=now_ms)
+        self._scope, self._identity, self._now_ms = scope, identity, now_ms
+        self.wrote_vector = False
+
+    def apply(self, change: Change, *, skip_missing: bool) -> Changed:
+        """Apply one change; `NotFound` and `VersionConflict` leave the transaction to be rolled back."""
+        if isinstance(change, Add):
+            return self._add(change)
+        found = self._rows.find(change.memory_id)
+        wants_tombstone = isinstance(change, Restore)
+        if found is None or (found.memory.deleted_ms is not None) is not wants_tombstone:
+            if skip_missing:
+                return Changed(state=ChangeState.MISSING, memory_id=change.memory_id)
+            raise NotFound(f"memory {change.memory_id} is not in workspace {self._scope.workspace_id}")
+        if isinstance(change, Update | Delete):
+            check_version(found.memory, change.expected_version)
+        match change:
+            case Update():
+                return self._update(found, change)
+            case Delete():
+                return self._delete(found)
+            case Restore():
+                return self._restore(found, change)
+            case RecordUse():
+                return self._record_use(found, change)
+
+    def finish(self) -> None:
+        """Write what was collected."""
+        self._rows.finish()
+
+    def _accept(self, vector: Vector | None) -> Vector | None:
+        if vector is not None:
+            check_vector(vector, self._identity)
+            self.wrote_vector = True
+        return vector
+
+    # -- adding
+
+    def _add(self, change: Add) -> Changed:
+        draft, digest, vector = change.draft, hash_draft(change.draft), self._accept(change.vector)
+        twin = self._find_twin(draft, digest)
+        if twin is not None:
+            return self._join(twin, draft)
+        settles = draft.slot and not draft.revision_of
+        ended_ids, valid_to_ms = self._settle_slot(draft) if settles else ((), draft.valid_to_ms)
+        memory = self._make(draft, valid_to_ms, outlived=valid_to_ms != draft.valid_to_ms)
+        self._rows.insert(memory, digest, vector)
+        return Changed(state=ChangeState.CREATED, memory_id=memory.id, memory=memory, superseded_ids=ended_ids)
+
+    def _find_twin(self, draft: MemoryDraft, digest: str) -> Stored | None:
+        """The row that a draft repeats: the one of its id, else a current one with its text."""
+        taken = self._rows.find_new("id", draft.id) if draft.id else None
+        if taken is not None:
+            if taken.memory.deleted_ms is None and hash_memory(taken.memory) == digest:
+                return taken
+            raise AlreadyExists(
+                f"memory {draft.id} is in workspace {self._scope.workspace_id}, deleted or with another text:"
+                " give another id"
+            )
+        return None if draft.revision_of else self._rows.find_new("hash", digest, f"{_STANDING} LIMIT 1")
+
+    def _join(self, twin: Stored, draft: MemoryDraft) -> Changed:
+        """An exact duplicate adds what is new in tags and metadata, and takes nothing away."""
+        old = twin.memory
+        tags = tuple(dict.fromkeys((*old.tags, *draft.tags)))
+        metadata = {**draft.metadata, **old.metadata}
+        if tags == old.tags and metadata == old.metadata:
+            return Changed(state=ChangeState.DUPLICATE, memory_id=old.id, memory=old)
+        new = replace(old, tags=tags, metadata=metadata, version=old.version + 1, **self._rows.stamp())
+        self._rows.replace(twin, new)
+        return Changed(state=ChangeState.DUPLICATE, memory_id=old.id, memory=new)
+
+    def _settle_slot(self, draft: MemoryDraft) -> tuple[tuple[str, ...], int | None]:
+        """What a statement of a slot ends, and when it is itself ended by one that holds from later on."""
+        if draft.valid_to_ms is not None and draft.valid_to_ms <= self._now_ms:
+            return (), draft.valid_to_ms
+        standing = self._rows.select(
+            f"slot = ? AND slot <> '' AND user_id = ? AND kind = ?{_STANDING}",
+            draft.slot,
+            draft.user_id,
+            draft.kind.value,
+        )
+        if draft.valid_from_ms is not None:
+            later = [each.memory.valid_from_ms for each in standing if each.memory.valid_from_ms > draft.valid_from_ms]
+            if later:
+                return (), min(later)
+        start_ms = self._now_ms if draft.valid_from_ms is None else draft.valid_from_ms
+        for each in standing:
+            old = each.memory
+            end_ms = max(start_ms, old.valid_from_ms)
+            new = replace(old, superseded=True, valid_to_ms=end_ms, version=old.version + 1, **self._rows.stamp())
+            self._rows.replace(each, new)
+        return tuple(each.memory.id for each in standing), draft.valid_to_ms
+
+    def _make(self, draft: MemoryDraft, valid_to_ms: int | None, *, outlived: bool) -> Memory:
+        created_ms = self._now_ms if draft.created_ms is None else draft.created_ms
+        stamp = self._rows.stamp()
+        if draft.updated_ms is not None:
+            stamp["updated_ms"] = draft.updated_ms
+        return Memory(
+            id=draft.id or make_uuid7(self._now_ms),
+            scope=self._scope,
+            kind=draft.kind,
+            layer=draft.layer,
+            content=draft.content,
+            when_to_use=draft.when_to_use,
+            user_id=draft.user_id,
+            author=draft.author,
+            tags=tuple(dict.fromkeys(draft.tags)),
+            metadata=draft.metadata,
+            details=draft.details,
+            score=draft.score,
+            frequency=draft.frequency,
+            utility=draft.utility,
+            origin=draft.origin,
+            source_ids=draft.source_ids,
+            slot=draft.slot,
+            created_ms=created_ms,
+            valid_from_ms=created_ms if draft.valid_from_ms is None else draft.valid_from_ms,
+            valid_to_ms=valid_to_ms,
+            deleted_ms=None,
+            superseded=bool(draft.revision_of) or outlived or (valid_to_ms is not None and valid_to_ms <= self._now_ms),
+            revision_of=draft.revision_of,
+            version=1,
+            **stamp,
+        )
+
+    # -- changing
+
+    def _update(self, found: Stored, change: Update) -> Changed:
+        old = found.memory
+        new = replace(patch_memory(old, change), version=old.version + 1, **self._rows.stamp())
+        if new.valid_to_ms is not None and new.valid_to_ms <= self._now_ms:
+            new = replace(new, superseded=True)
+        if (new.content, new.when_to_use) == (old.content, old.when_to_use):
+            self._rows.replace(found, new)
+        else:
+            new = replace(new, valid_from_ms=self._now_ms)
+            self._rows.rewrite(found, new, self._accept(change.vector))
+        return Changed(state=ChangeState.UPDATED, memory_id=old.id, memory=new)
+
+    def _record_use(self, found: Stored, change: RecordUse) -> Changed:
+        old = found.memory
+        used = {"frequency": old.frequency + 1, "utility": old.utility + change.utility}
+        new = replace(old, **{**self._rows.stamp(), **used})
+        self._rows.replace(found, new)
+        return Changed(state=ChangeState.UPDATED, memory_id=old.id, memory=new)
+
+    def _delete(self, found: Stored) -> Changed:
+        family = self._rows.list_family(found)
+        graves = [
+            replace(each.memory, deleted_ms=self._now_ms, version=each.memory.version + 1, **self._rows.stamp())
+            for each in family
+        ]
+        self._rows.bury(family, graves)
+        return Changed(state=ChangeState.DELETED, memory_id=found.memory.id, memory=graves[0])
+
+    def _restore(self, found: Stored, change: Restore) -> Changed:
+        """The memory comes back with its earlier revisions."""
+        if not found.memory.content:
+            raise NotFound(f"memory {found.memory.id} was purged: its text is gone for good")
+        back = replace(found.memory, deleted_ms=None, version=found.memory.version + 1, **self._rows.stamp())
+        family = self._rows.list_family(found)
+        self._rows.unearth(found, back, self._accept(change.vector))
+        for each in family[1:]:
+            self._rows.unearth(each, replace(each.memory, deleted_ms=None, **self._rows.stamp()), None)
+        return Changed(state=ChangeState.RESTORED, memory_id=found.memory.id, memory=back)

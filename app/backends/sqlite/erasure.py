@@ -1,0 +1,107 @@
+"""Erases memories for good; their tombstones stay, without content."""
+
+import apsw
+
+from app.backends.sqlite.derived import DerivedRows
+from app.backends.sqlite.rows import COLUMNS, UPDATE, read_memory, write_row
+from app.backends.sqlite.statements import select_row, select_rows
+from app.backends.sqlite.tallies import Tally
+from app.domain.identifiers import tick_hlc
+from app.domain.memory import Memory, Origin, Scope
+
+_SELECT = f"SELECT {COLUMNS} FROM chunks_default"
+
+_REVISION_OF = COLUMNS.split(", ").index("revision_of")
+
+
+def erase(
+    connection: apsw.Connection,
+    scope: Scope,
+    workspace: int,
+    *,
+    deleted_before_ms: int | None,
+    user_id: str | None,
+    now_ms: int,
+) -> tuple[list[int], int]:
+    """Erase tombstones older than a moment, one user's memories, or all; returns
+    the numbers of the rows and how many memories they were, earlier revisions not counted.
+
+    What is freed is overwritten (secure_delete, which every writing connection has on), and the full-text index is
+    rewritten without the erased terms, so that the file does not keep them.
+    """
+    where, values = "workspace = ? AND NOT (deleted_at IS NOT NULL AND text = '')", [workspace]
+    bound: list[object] = list(values)
+    if deleted_before_ms is not None:
+        where += " AND deleted_at < ?"
+        bound.append(deleted_before_ms)
+    if user_id is not None:
+        where += " AND user_id = ?" + (" AND user_id <> ''" if user_id else "")  # the index leaves out ''
+        bound.append(user_id)
+    rows = select_rows(connection, f"{_SELECT} WHERE {where}", bound)
+    if rows:
+        _erase_rows(connection, scope, workspace, [(row[0], row[6], read_memory(row)) for row in rows], now_ms)
+    return [row[0] for row in rows], sum(not row[_REVISION_OF] for row in rows)
+
+
+def _erase_rows(
+    connection: apsw.Connection,
+    scope: Scope,
+    workspace: int,
+    found: list[tuple[int, str, Memory]],
+    now_ms: int,
+) -> None:
+    clock = select_row(connection, "SELECT seq, hlc FROM store_clock")
+    seq, hlc = clock if clock is not None else (0, 0)
+    derived, tally = DerivedRows(connection, workspace), Tally()
+    derived.remove((number, memory) for number, _, memory in found if memory.deleted_ms is None)
+    derived.forget_vectors(number for number, _, _ in found)
+    for number, _, memory in found:
+        seq, hlc = seq + 1, tick_hlc(hlc, now_ms)
+        blank = Memory(
+            id=memory.id,
+            scope=scope,
+            kind=memory.kind,
+            layer=memory.layer,
+            content="",
+            when_to_use="",
+            user_id="",
+            author="",
+            tags=(),
+            metadata={},
+            details={},
+            score=0.0,
+            frequency=0,
+            utility=0.0,
+            origin=Origin(),
+            source_ids=(),
+            slot="",
+            created_ms=memory.created_ms,
+            updated_ms=now_ms,
+            valid_from_ms=memory.valid_from_ms,
+            valid_to_ms=memory.valid_to_ms,
+            deleted_ms=now_ms if memory.deleted_ms is None else memory.deleted_ms,
+            superseded=memory.superseded,
+            revision_of=memory.revision_of,
+            seq=seq,
+            version=memory.version + 1,
+            hlc=hlc,
+            node_id=memory.node_id,
+        )
+        connection.execute(UPDATE, (*write_row(number, workspace, "", blank)[1:], number))
+        tally.count(memory, -1)
+        tally.count(blank)
+        derived.touch(number, blank)
+    derived.flush()
+    tally.write(connection, workspace)
+    connection.execute("UPDATE store_clock SET seq = ?, hlc = ?", (seq, hlc))
+    _forget_files(connection, scope, workspace)
+    connection.execute("INSERT INTO chunks_fts_default (chunks_fts_default) VALUES ('optimize')")
+
+
+def _forget_files(connection: apsw.Connection, scope: Scope, workspace: int) -> None:
+    """Sources of which no text is left go too: their path may tell something."""
+    connection.execute(
+        "DELETE FROM files_default WHERE tenant_id = ? AND workspace_id = ?"
+        " AND (path, source) NOT IN (SELECT path, source FROM chunks_default WHERE workspace = ?)",
+        (scope.tenant_id, scope.workspace_id, workspace),
+    )

@@ -1,0 +1,155 @@
+"""Rows of `chunks_` and the memories that they hold."""
+
+import json
+from functools import lru_cache
+
+import apsw
+
+from app.backends.sqlite.statements import Row, select_row
+from app.domain.memory import Json, JsonObject, Layer, Memory, MemoryKind, Origin, Scope
+from app.errors import InvalidRequest, StoreCorrupt
+
+COLUMNS = (
+    "number, id, path, source, start_line, end_line, hash, text, updated_at, workspace, tenant_id, workspace_id, kind,"
+    " layer, when_to_use, user_id, author, tags, metadata, details, score, frequency, utility, source_ids, slot,"
+    " created_at, valid_from, valid_to, deleted_at, superseded, revision_of, seq, version, hlc, origin"
+)
+"""The columns of `chunks_` in the order that `read_memory` and `write_row` use; `embedding` stays NULL."""
+
+_PLACES = ", ".join("?" * len(COLUMNS.split(",")))
+INSERT = f"INSERT INTO chunks_default ({COLUMNS}) VALUES ({_PLACES})"
+UPDATE = (
+    "UPDATE chunks_default SET "
+    + ", ".join(f"{name.strip()} = ?" for name in COLUMNS.split(",")[1:])
+    + " WHERE number = ?"
+)
+
+
+def dump_json(value: Json) -> str:
+    """Compact JSON; the common empty values without work."""
+    if not value and isinstance(value, dict | tuple | list):
+        return "{}" if isinstance(value, dict) else "[]"
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as fault:
+        raise InvalidRequest(
+            f"a value cannot be written as JSON ({fault}): use texts, finite numbers, lists, objects"
+        ) from fault
+
+
+def _load_object(text: str) -> JsonObject:
+    return {} if text == "{}" else json.loads(text)
+
+
+def _load_texts(text: str) -> tuple[str, ...]:
+    return () if text == "[]" else tuple(json.loads(text))
+
+
+@lru_cache(maxsize=4096)
+def _scope(tenant_id: str, workspace_id: str) -> Scope:
+    return Scope(tenant_id=tenant_id, workspace_id=workspace_id)
+
+
+def prefix_path(scope: Scope) -> str:
+    """What a stored path begins with, so that (path, source) is unique over all workspaces."""
+    return f"{scope.tenant_id}/{scope.workspace_id}/"
+
+
+def read_memory(row: Row) -> Memory:
+    """The memory of a row of `COLUMNS`; `StoreCorrupt` where it holds what was never written."""
+    try:
+        return _read_memory(row)
+    except (TypeError, ValueError, AttributeError) as fault:
+        raise StoreCorrupt(
+            f"the memory of number {row[0]} does not read ({fault}): stop the service and run `reme doctor`"
+        ) from fault
+
+
+def _read_memory(row: Row) -> Memory:
+    scope = _scope(row[10], row[11])
+    return Memory(
+        id=row[1],
+        scope=scope,
+        kind=MemoryKind(row[12]),
+        layer=Layer(row[13]),
+        content=row[7],
+        when_to_use=row[14],
+        user_id=row[15],
+        author=row[16],
+        tags=_load_texts(row[17]),
+        metadata=_load_object(row[18]),
+        details=_load_object(row[19]),
+        score=row[20],
+        frequency=row[21],
+        utility=row[22],
+        origin=Origin(
+            path=row[2][len(scope.tenant_id) + len(scope.workspace_id) + 2 :],
+            source=row[3],
+            start_line=row[4],
+            end_line=row[5],
+        ),
+        source_ids=_load_texts(row[23]),
+        slot=row[24],
+        created_ms=row[25],
+        updated_ms=row[8],
+        valid_from_ms=row[26],
+        valid_to_ms=row[27],
+        deleted_ms=row[28],
+        superseded=bool(row[29]),
+        revision_of=row[30],
+        seq=row[31],
+        version=row[32],
+        hlc=row[33],
+        node_id=row[34],
+    )
+
+
+def write_row(number: int | None, workspace: int, digest: str, memory: Memory) -> Row:
+    """The row of `COLUMNS` for a memory."""
+    return (
+        number,
+        memory.id,
+        prefix_path(memory.scope) + memory.origin.path,
+        memory.origin.source,
+        memory.origin.start_line,
+        memory.origin.end_line,
+        digest,
+        memory.content,
+        memory.updated_ms,
+        workspace,
+        memory.scope.tenant_id,
+        memory.scope.workspace_id,
+        memory.kind.value,
+        memory.layer.value,
+        memory.when_to_use,
+        memory.user_id,
+        memory.author,
+        dump_json(memory.tags),
+        dump_json(memory.metadata),
+        dump_json(memory.details),
+        memory.score,
+        memory.frequency,
+        memory.utility,
+        dump_json(memory.source_ids),
+        memory.slot,
+        memory.created_ms,
+        memory.valid_from_ms,
+        memory.valid_to_ms,
+        memory.deleted_ms,
+        int(memory.superseded),
+        memory.revision_of,
+        memory.seq,
+        memory.version,
+        memory.hlc,
+        memory.node_id,
+    )
+
+
+def find_workspace(connection: apsw.Connection, scope: Scope) -> int | None:
+    """The number of a workspace, or None where there is none."""
+    row = select_row(
+        connection,
+        "SELECT number FROM workspaces WHERE tenant_id = ? AND workspace_id = ?",
+        (scope.tenant_id, scope.workspace_id),
+    )
+    return None if row is None else int(row[0])

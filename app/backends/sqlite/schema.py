@@ -1,0 +1,84 @@
+"""Brings a store's schema to this release's version, one recorded migration at a time."""
+
+import re
+from hashlib import sha256
+from importlib.resources import files
+from secrets import token_hex
+
+import apsw
+
+from app.backends.sqlite.statements import select_row, select_rows
+from app.errors import SchemaTooNew, StoreError
+
+_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+
+def list_migrations() -> list[tuple[int, str, str]]:
+    """Version, file name and SQL of every migration that this release knows, in order."""
+    folder = files("app.backends.sqlite") / "migrations"
+    found = [(match, entry) for entry in folder.iterdir() if (match := _NAME.fullmatch(entry.name))]
+    return sorted((int(match[1]), entry.name, entry.read_text(encoding="utf-8")) for match, entry in found)
+
+
+def migrate(connection: apsw.Connection, *, now_ms: int) -> tuple[int, ...]:
+    """Apply what is missing, each with its record in one transaction, and return the versions applied.
+
+    Raises `SchemaTooNew` for a store of a newer release, and `StoreError` where an applied
+    migration differs from this release's. A store that is up to date is only read, so that it opens
+    while another process writes.
+    """
+    known = list_migrations()
+    if not _list_missing(connection, known):
+        return ()
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations"
+            " (version INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL)"
+        )
+        missing = _list_missing(connection, known)  # another process may have been first
+        for version, name, sql in missing:
+            connection.execute(sql)
+            connection.execute("INSERT INTO migrations VALUES (?, ?, ?, ?)", (version, name, _digest(sql), now_ms))
+        connection.execute("INSERT OR IGNORE INTO store_facts VALUES ('node_id', ?)", (token_hex(8),))
+        connection.execute("INSERT OR IGNORE INTO store_facts VALUES ('generation', '1')")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return tuple(version for version, _, _ in missing)
+
+
+def _list_missing(connection: apsw.Connection, known: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
+    """The migrations that a store lacks."""
+    begun = select_row(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'migrations'")
+    present: dict[int, str] = dict(select_rows(connection, "SELECT version, sha256 FROM migrations")) if begun else {}
+    newest = known[-1][0]
+    if max(present, default=0) > newest:
+        raise SchemaTooNew(
+            f"the store has schema version {max(present)}, this release knows {newest}: upgrade reme-cloud, "
+            "or restore the backup made before the upgrade"
+        )
+    for version, name, sql in known:
+        if present.get(version, _digest(sql)) != _digest(sql):
+            raise StoreError(f"migration {name} of the store differs from this release's: was a file edited?")
+    return [each for each in known if each[0] not in present]
+
+
+def _digest(sql: str) -> str:
+    return sha256(sql.encode()).hexdigest()
+
+
+def read_fact(connection: apsw.Connection, name: str) -> str | None:
+    """A fact about the store as a whole, or None."""
+    row = select_row(connection, "SELECT value FROM store_facts WHERE name = ?", (name,))
+    return None if row is None else str(row[0])
+
+
+def write_fact(connection: apsw.Connection, name: str, value: str | None) -> None:
+    """Keep a fact about the store as a whole; None removes it."""
+    if value is None:
+        connection.execute("DELETE FROM store_facts WHERE name = ?", (name,))
+    else:
+        connection.execute("INSERT OR REPLACE INTO store_facts VALUES (?, ?)", (name, value))

@@ -1,0 +1,96 @@
+"""Group commit, the pool of readers, and slabs of limited size."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import apsw
+import pytest
+
+from app.backends.sqlite.connections import Pragmas, Writer, open_connection
+from app.domain.memory import Scope
+from app.domain.query import MemoryFilter
+from app.errors import NotFound, StoreError
+from tests.app.sqlite.conftest import EMBEDDER, HERE, OpenStore, remember
+
+
+def test_pieces_that_wait_together_are_committed_together(opened: OpenStore) -> None:
+    store = opened()
+    connection = open_connection(store.path, Pragmas())
+    connection.execute("CREATE TABLE probe (n INTEGER)")
+    commits: list[int] = []
+
+    def count_commit() -> bool:
+        commits.append(1)
+        return False
+
+    connection.set_commit_hook(count_commit)
+    writer = Writer(connection)
+    held, go = threading.Event(), threading.Event()
+
+    def hold(_: apsw.Connection) -> None:
+        held.set()
+        go.wait(10)
+
+    with ThreadPoolExecutor(21) as pool:
+        first = pool.submit(writer.write, hold)
+        held.wait(10)
+        others = [
+            pool.submit(writer.write, lambda c, n=n: c.execute("INSERT INTO probe VALUES (?)", (n,)).fetchall())
+            for n in range(20)
+        ]
+        while writer.waiting < 20:
+            threading.Event().wait(0.001)
+        go.set()
+        for future in [first, *others]:
+            future.result(10)
+    writer.close()
+    assert len(commits) == 2  # the piece that held the writer, then the twenty in one transaction
+
+
+def test_a_piece_that_fails_takes_nothing_with_it(opened: OpenStore) -> None:
+    store = opened()
+    connection = open_connection(store.path, Pragmas())
+    connection.execute("CREATE TABLE probe (n INTEGER UNIQUE)")
+    writer = Writer(connection)
+
+    def insert_then_fail(c: apsw.Connection) -> None:
+        c.execute("INSERT INTO probe VALUES (1)")
+        raise NotFound("no")
+
+    with pytest.raises(NotFound):
+        writer.write(insert_then_fail)
+    writer.write(lambda c: c.execute("INSERT INTO probe VALUES (1)").fetchall())
+    with pytest.raises(StoreError):
+        writer.write(lambda c: c.execute("INSERT INTO probe VALUES (1)").fetchall())
+    with pytest.raises(ZeroDivisionError):
+        writer.write(lambda c: 1 / 0)
+    assert writer.write(lambda c: c.execute("SELECT count(*) FROM probe").fetchall()) == [(1,)]
+    writer.close()
+    with pytest.raises(StoreError, match="closed"):
+        writer.write(lambda c: None)
+
+
+def test_a_closed_store_says_so(opened: OpenStore) -> None:
+    store = opened()
+    remember(store, "one")
+    store.close()
+    store.close()
+    for call in (
+        lambda: remember(store, "two"),
+        lambda: store.memories.get(HERE, ["0" * 32]),
+        lambda: store.index.matching(HERE, "one", MemoryFilter(), limit=1),
+    ):
+        with pytest.raises(StoreError, match="closed"):
+            call()
+
+
+def test_slabs_beyond_the_limit_are_let_go_and_come_back(opened: OpenStore) -> None:
+    store = opened(slab_cache_mb=0)
+    scopes = [Scope(tenant_id="default", workspace_id=f"w{n}") for n in range(5)]
+    for scope in scopes:
+        remember(store, f"tea in {scope.workspace_id}", scope=scope)
+    for _ in range(2):
+        for scope in scopes:
+            found = store.index.nearest(scope, EMBEDDER.embed_query("tea"), MemoryFilter(), limit=5)
+            assert len(found) == 1
+            assert store.index.slabs_held == 1
