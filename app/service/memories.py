@@ -1,0 +1,295 @@
+"""Memories: add, read, change, delete, restore, count use, erase."""
+
+from collections.abc import Sequence
+
+from app.domain.access import Permission, Principal
+from app.domain.change import (
+    Add,
+    Change,
+    ChangeBatch,
+    Committed,
+    Delete,
+    Receipt,
+    RecordUse,
+    Restore,
+    Update,
+)
+from app.domain.embedding import Vector
+from app.domain.identifiers import check_memory_id
+from app.domain.memory import Memory, MemoryDraft, MemoryKind, MemoryPatch, Scope, embedded_text
+from app.domain.query import MemoryFilter, Page
+from app.errors import InvalidRequest, NotFound, VersionConflict
+from app.ports import Clock, Embedder, MemoryStore, Meter
+from app.service.authorisation import authorise
+from app.service.limits import (
+    BATCH_CHANGES,
+    NAME_CHARACTERS,
+    check_drafts,
+    check_filter,
+    check_moment,
+    check_number,
+    check_patch,
+    check_text,
+)
+from app.service.metering import record_of
+
+PAGE = 1_000
+"""The most memories of a page."""
+ATTEMPTS = 5
+"""How often a change without an expected version is tried against changes that come in between."""
+
+
+class Memories:
+    """The memories of workspaces. May be used from any thread; nothing is kept but the ports."""
+
+    def __init__(self, *, store: MemoryStore, embedder: Embedder, clock: Clock, meter: Meter) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._clock = clock
+        self._meter = meter
+
+    def add(
+        self,
+        principal: Principal,
+        workspace_id: str,
+        drafts: Sequence[MemoryDraft],
+        *,
+        receipt: Receipt | None = None,
+    ) -> Committed:
+        """Add 1 to 1,000 memories, all or none; durable when this returns.
+
+        What is there already, word for word, is a `DUPLICATE` outcome and not an error. Needs memory:write.
+        Raises `InvalidRequest` for a draft beyond the limits, `IdempotencyConflict`, or a `StoreError`.
+        """
+        scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
+        checked = check_drafts(drafts)
+        vectors = self._embed(scope, [embedded_text(draft.when_to_use, draft.content) for draft in checked])
+        changes = tuple(Add(draft=draft, vector=vector) for draft, vector in zip(checked, vectors, strict=True))
+        return self._commit(scope, "add", changes, receipt=receipt)
+
+    def get(self, principal: Principal, workspace_id: str, memory_id: str) -> Memory:
+        """A live memory, or `NotFound`. Needs memory:read."""
+        scope = authorise(principal, Permission.MEMORY_READ, workspace_id)
+        return self._read(scope, check_memory_id(memory_id))
+
+    def scan(
+        self,
+        principal: Principal,
+        workspace_id: str,
+        memory_filter: MemoryFilter,
+        *,
+        limit: int = 50,
+        cursor: str = "",
+        superseded: bool = False,
+    ) -> Page[Memory]:
+        """A page of 1 to 1,000 live memories, oldest first; with `superseded` what was replaced too.
+
+        Needs memory:read. Raises `InvalidRequest` for a limit out of bounds or a cursor of another listing.
+        """
+        scope = authorise(principal, Permission.MEMORY_READ, workspace_id)
+        check_page(limit)
+        return self._store.scan(scope, check_filter(memory_filter), limit=limit, cursor=cursor, superseded=superseded)
+
+    def update(
+        self,
+        principal: Principal,
+        workspace_id: str,
+        memory_id: str,
+        patch: MemoryPatch,
+        *,
+        expected_version: int | None = None,
+    ) -> Memory:
+        """Change the fields that a patch gives and return the memory as it now is.
+
+        Needs memory:write. Raises `NotFound`, `InvalidRequest`, or `VersionConflict` where `expected_version` is
+        not the current one. Without one the change is applied to whatever is there.
+        """
+        scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
+        check_memory_id(memory_id)
+        patch = check_patch(patch)
+        if not patch.changes_text:
+            return self._apply(
+                scope, "update", Update(memory_id=memory_id, patch=patch, expected_version=expected_version)
+            )
+        for attempt in range(1, ATTEMPTS + 1):
+            # The vector must belong to the text that results, so the version that it was made for is insisted on.
+            memory = self._read(scope, memory_id)
+            if expected_version not in (None, memory.version):
+                raise VersionConflict(
+                    f"memory {memory_id} has version {memory.version}, not {expected_version}: read it again and "
+                    "repeat the change"
+                )
+            change = Update(
+                memory_id=memory_id,
+                patch=patch,
+                vector=self._embed_change(scope, memory, patch),
+                expected_version=memory.version,
+            )
+            try:
+                return self._apply(scope, "update", change)
+            except VersionConflict:
+                if expected_version is not None or attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("the loop returns or raises")
+
+    def delete(
+        self,
+        principal: Principal,
+        workspace_id: str,
+        memory_ids: Sequence[str],
+        *,
+        expected_version: int | None = None,
+    ) -> Committed:
+        """Delete 1 to 1,000 memories; they can be restored until they are purged.
+
+        A single id that is missing is `NotFound`; of several the missing ones are `MISSING` outcomes, so that a
+        repeated request succeeds. `expected_version` goes with one id only. Needs memory:delete.
+        """
+        scope = authorise(principal, Permission.MEMORY_DELETE, workspace_id)
+        ids = _check_ids(memory_ids)
+        if expected_version is not None and len(ids) > 1:
+            raise InvalidRequest(f"an expected version cannot hold for {len(ids):,} memories: delete them one by one")
+        changes = tuple(Delete(memory_id=memory_id, expected_version=expected_version) for memory_id in ids)
+        return self._commit(scope, "delete", changes, skip_missing=len(ids) > 1)
+
+    def restore(self, principal: Principal, workspace_id: str, memory_id: str) -> Memory:
+        """Take a deletion back. Needs memory:delete; `NotFound` where nothing is left to restore."""
+        scope = authorise(principal, Permission.MEMORY_DELETE, workspace_id)
+        found = self._store.get(scope, [check_memory_id(memory_id)], deleted=True)
+        if not found:
+            raise NotFound(f"there is no memory {memory_id} to restore: it never was here, or it was purged")
+        memory = found[0]
+        if memory.deleted_ms is None:
+            return memory
+        vector = self._embed(scope, [embedded_text(memory.when_to_use, memory.content)])[0]
+        return self._apply(scope, "update", Restore(memory_id=memory_id, vector=vector))
+
+    def record_use(
+        self, principal: Principal, workspace_id: str, memory_ids: Sequence[str], *, utility: float = 0.0
+    ) -> tuple[Memory, ...]:
+        """Count one use of each memory, worth `utility`, and return those that are there. Needs memory:write."""
+        scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
+        check_number("utility", utility)
+        changes = tuple(RecordUse(memory_id=memory_id, utility=utility) for memory_id in _check_ids(memory_ids))
+        committed = self._commit(scope, "update", changes, skip_missing=True)
+        return tuple(outcome.memory for outcome in committed.outcomes if outcome.memory is not None)
+
+    def delete_unused(
+        self,
+        principal: Principal,
+        workspace_id: str,
+        *,
+        kinds: tuple[MemoryKind, ...],
+        frequency_threshold: int,
+        utility_threshold: float,
+    ) -> tuple[str, ...]:
+        """Delete what was used at least `frequency_threshold` times and was worth too little; return the ids.
+
+        Too little is less than `utility_threshold` a use. A memory that was never used stays: nothing is known of
+        it. Needs memory:delete.
+        """
+        scope = authorise(principal, Permission.MEMORY_DELETE, workspace_id)
+        check_number("utility_threshold", utility_threshold)
+        if frequency_threshold < 0:
+            raise InvalidRequest(f"frequency_threshold is {frequency_threshold}: give 0 or more")
+        poor: list[str] = []
+        cursor = ""
+        while True:
+            page = self._store.scan(scope, MemoryFilter(kinds=kinds), limit=PAGE, cursor=cursor)
+            poor += [
+                memory.id
+                for memory in page.items
+                if memory.frequency >= max(1, frequency_threshold)
+                and memory.utility / memory.frequency < utility_threshold
+            ]
+            cursor = page.next_cursor
+            if not cursor:
+                break
+        for start in range(0, len(poor), BATCH_CHANGES):
+            changes = tuple(Delete(memory_id=memory_id) for memory_id in poor[start : start + BATCH_CHANGES])
+            self._commit(scope, "delete", changes, skip_missing=True)
+        return tuple(poor)
+
+    def purge(
+        self,
+        principal: Principal,
+        workspace_id: str,
+        *,
+        deleted_before_ms: int | None = None,
+        user_id: str | None = None,
+    ) -> int:
+        """Erase for good and return how many memories it was: old tombstones, one user's, or the whole workspace.
+
+        One user's needs memory:delete, anything else an admin; asking for both is an `InvalidRequest`.
+        """
+        permission = Permission.ADMINISTER if user_id is None else Permission.MEMORY_DELETE
+        scope = authorise(principal, permission, workspace_id)
+        if user_id is not None:
+            if deleted_before_ms is not None:
+                raise InvalidRequest("give deleted_before_ms or user_id, not both: they erase different memories")
+            user_id = check_text("user_id", user_id, least=1, most=NAME_CHARACTERS)
+        check_moment("deleted_before_ms", deleted_before_ms)
+        erased = self._store.purge(scope, deleted_before_ms=deleted_before_ms, user_id=user_id)
+        self._count(scope, "delete", items=erased)
+        return erased
+
+    def _read(self, scope: Scope, memory_id: str) -> Memory:
+        found = self._store.get(scope, [memory_id])
+        if not found:
+            raise NotFound(f"there is no memory {memory_id} in workspace {scope.workspace_id!r}")
+        return found[0]
+
+    def _embed(self, scope: Scope, texts: Sequence[str]) -> Vector:
+        vectors = self._embedder.embed(texts)
+        self._count(scope, "embed", items=len(texts), model=self._embedder.identity.model)
+        return vectors
+
+    def _embed_change(self, scope: Scope, memory: Memory, patch: MemoryPatch) -> Vector | None:
+        """The vector of the text after a patch; None where the compared text stays what it was."""
+        text = embedded_text(
+            memory.when_to_use if patch.when_to_use is None else patch.when_to_use,
+            memory.content if patch.content is None else patch.content,
+        )
+        if text == embedded_text(memory.when_to_use, memory.content):
+            return None
+        vector: Vector = self._embed(scope, [text])[0]
+        return vector
+
+    def _apply(self, scope: Scope, operation: str, change: Change) -> Memory:
+        memory = self._commit(scope, operation, (change,)).outcomes[0].memory
+        if memory is None:
+            raise NotFound(f"there is no such memory in workspace {scope.workspace_id!r}")
+        return memory
+
+    def _commit(
+        self,
+        scope: Scope,
+        operation: str,
+        changes: tuple[Change, ...],
+        *,
+        receipt: Receipt | None = None,
+        skip_missing: bool = False,
+    ) -> Committed:
+        committed = self._store.commit(
+            ChangeBatch(scope=scope, changes=changes, receipt=receipt, skip_missing=skip_missing)
+        )
+        if not committed.replayed:
+            self._count(scope, operation, items=len(changes))
+        return committed
+
+    def _count(self, scope: Scope, operation: str, *, items: int, model: str = "") -> None:
+        self._meter.record([record_of(scope, operation, now_ms=self._clock.now_ms(), items=items, model=model)])
+
+
+def check_page(limit: int) -> int:
+    """Return a page's size of 1 to 1,000, or raise `InvalidRequest`."""
+    if not 1 <= limit <= PAGE:
+        raise InvalidRequest(f"a page of {limit} is not allowed: ask for 1 to {PAGE:,}")
+    return limit
+
+
+def _check_ids(memory_ids: Sequence[str]) -> tuple[str, ...]:
+    ids = tuple(dict.fromkeys(check_memory_id(memory_id) for memory_id in memory_ids))
+    if not 1 <= len(ids) <= BATCH_CHANGES:
+        raise InvalidRequest(f"{len(ids):,} memory ids are not allowed: give 1 to {BATCH_CHANGES:,} at a time")
+    return ids

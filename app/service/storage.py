@@ -1,0 +1,37 @@
+"""What the services are put together from: every storage port over one store."""
+
+from typing import Protocol
+
+from app.ports import (
+    JobQueue,
+    KeyStore,
+    MemoryStore,
+    Meter,
+    SearchIndex,
+    UserStore,
+    VectorSpaces,
+    WorkspaceStore,
+)
+
+
+class Storage(Protocol):
+    """A backend: every storage port over one state."""
+
+    @property
+    def memories(self) -> MemoryStore: ...
+    @property
+    def index(self) -> SearchIndex: ...
+    @property
+    def workspaces(self) -> WorkspaceStore: ...
+    @property
+    def users(self) -> UserStore: ...
+    @property
+    def keys(self) -> KeyStore: ...
+    @property
+    def jobs(self) -> JobQueue: ...
+    @property
+    def meter(self) -> Meter: ...
+    @property
+    def spaces(self) -> VectorSpaces: ...
+
+    def close(self) -> None: ...
