@@ -1,0 +1,1 @@
+"""Extractors: what is worth remembering of a conversation, found by rules."""
