@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import threading
 
 from app.errors import InvalidRequest
 
@@ -13,11 +14,27 @@ DEFAULT_WORKSPACE = "default"
 _COUNTER_BITS = 16
 
 
+class _Sequence:
+    """Counts the ids of one millisecond, so that those of a process sort in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._lock, self._ms, self._count = threading.Lock(), -1, 0
+
+    def follow(self, now_ms: int) -> int:
+        """12 bits: from a random start below 1,024 upwards; beyond 4,095 ids in a millisecond the order is lost."""
+        with self._lock:
+            self._count = self._count + 1 if now_ms == self._ms else secrets.randbits(10)
+            self._ms = now_ms
+            return self._count & 0xFFF
+
+
+_sequence = _Sequence()
+
+
 def make_uuid7(now_ms: int) -> str:
-    """A UUID of version 7 (RFC 9562 §5.7) as 32 hex digits: 48 bits of time, 74 random bits."""
-    value = (
-        (now_ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
-    )
+    """A UUID of version 7 (RFC 9562 §5.7) as 32 hex digits: 48 bits of time, 12 of a counter (§6.2), 62 random ones."""
+    stamp = (now_ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | 0b10 << 62
+    value = stamp | _sequence.follow(now_ms) << 64 | secrets.randbits(62)
     return f"{value:032x}"
 
 
