@@ -16,7 +16,7 @@ $(STAMP): requirements.lock pyproject.toml tools/setup.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash tools/setup.sh
 	@touch $@
 
-demo: $(STAMP) ## Plan a sample workload and show its cost report
+demo: $(STAMP) ## Plan a sample workload, then run the service and find a memory
 	@BIN="$(BIN)" bash tools/demo.sh
 
 check: $(STAMP) ## The quick loop: lint, types, unit tests (under two minutes)

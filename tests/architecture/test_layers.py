@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "ports": {"domain", "errors"},
     "service": {"service", "ports", "domain", "errors"},
     "backends": {"backends", "ports", "domain", "errors"},
-    "telemetry": {"telemetry", "settings", "domain", "errors"},
+    "telemetry": {"telemetry", "settings", "ports", "domain", "errors"},
     "settings": {"errors", "domain"},
     "api": {"api", "service", "domain", "errors", "telemetry", "settings", "ports"},
     "commands": {"commands", "api", "main", "service", "domain", "errors", "settings", "telemetry"},
