@@ -1,0 +1,98 @@
+"""What a handler works with: the services, who asks, and threads to wait in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+
+from app.api.authentication import Doorkeeper
+from app.api.gate import EXCHANGE
+from app.api.inventory import Inventory
+from app.api.readiness import Readiness
+from app.api.upkeep import Upkeep
+from app.domain.access import LOCAL_ADMIN, Principal
+from app.domain.query import SearchResult
+from app.errors import InvalidRequest, Unauthenticated
+from app.service.suite import Services
+from app.settings import Settings
+from app.telemetry.exchange import Exchange
+from app.telemetry.metrics import Metrics
+
+T = TypeVar("T")
+
+THREADS = 8
+"""Calls that wait for the store at once in a process: enough to hide a slow write behind reads. More only contend."""
+TRANSFER_THREADS = 2
+"""Imports and exports under way at once in a process, with threads of their own, so that they starve nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiContext:
+    """What all requests of an application share; `facts` are the version, the store and the embedder."""
+
+    settings: Settings
+    services: Services
+    metrics: Metrics
+    doorkeeper: Doorkeeper
+    readiness: Readiness
+    inventory: Inventory
+    upkeep: Upkeep
+    facts: Mapping[str, str]
+    threads: anyio.CapacityLimiter
+    transfers: anyio.CapacityLimiter
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do what may wait for a disk or a processor in a thread."""
+        return await anyio.to_thread.run_sync(work, limiter=self.threads)
+
+
+def api_of(request: Request) -> ApiContext:
+    """What the application of a request shares."""
+    return cast(ApiContext, request.app.state.api)
+
+
+class Call:
+    """One request as its handler sees it."""
+
+    __slots__ = ("api", "exchange", "principal", "services")
+
+    def __init__(self, request: Request, workspace_id: str = "") -> None:
+        self.api = api_of(request)
+        self.exchange = cast(Exchange, request.scope[EXCHANGE])
+        self.exchange.workspace_id = workspace_id
+        self.services = self.api.services
+        principal = self.exchange.principal
+        if principal is None:
+            raise Unauthenticated
+        self.principal: Principal = principal
+
+    @property
+    def local(self) -> bool:
+        """Whether nobody had to show a key."""
+        return self.principal is LOCAL_ADMIN
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do what may wait for a disk or a processor in a thread."""
+        return await self.api.run(work)
+
+    def count_search(self, result: SearchResult) -> SearchResult:
+        """Count the legs of a search for the metrics, and give it back."""
+        self.api.metrics.count_legs(result.legs_ms)
+        return result
+
+    def check_top_k(self, top_k: int) -> int:
+        """Return how many hits are asked for, or raise `InvalidRequest` beyond `access.max_top_k`."""
+        most = self.api.settings.access.max_top_k
+        if not 1 <= top_k <= most:
+            raise InvalidRequest(f"top_k is {top_k}: ask for 1 to {most} memories")
+        return top_k
+
+    def check_limit(self, limit: int) -> int:
+        """Return a page's size, or raise `InvalidRequest` beyond `access.max_page`."""
+        most = self.api.settings.access.max_page
+        if not 1 <= limit <= most:
+            raise InvalidRequest(f"limit is {limit}: ask for pages of 1 to {most}")
+        return limit

@@ -1,0 +1,1 @@
+"""Our own API: typed, paged, versioned, with problem+json for every error."""
