@@ -1,5 +1,6 @@
 """The embedded store: one SQLite file with memories, vectors, full text, keys, jobs and counts."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,18 @@ class SqliteStore:
             self.memories.close()
 
 
+def _make_folder(folder: Path) -> None:
+    """Make a folder and flush those that it is newly listed in; SQLite flushes only the one that its file is in."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for each in missing:
+        descriptor = os.open(each.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def open_store(
     path: Path,
     *,
@@ -65,14 +78,18 @@ def open_store(
         raise SettingsError(f"store.synchronous is {synchronous!r}: use FULL (acknowledged means on disk) or NORMAL")
     pragmas = Pragmas(synchronous=synchronous, busy_timeout_ms=busy_timeout_ms, cache_mb=cache_mb)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_folder(path.parent)
     except OSError as fault:
         raise SettingsError(
             f"the store's folder {path.parent} cannot be made ({fault.strerror}): name another"
         ) from fault
     connection = open_connection(path, pragmas, vfs=vfs)
-    with translated():
-        migrate(connection, now_ms=clock.now_ms())
+    try:
+        with translated():
+            migrate(connection, now_ms=clock.now_ms())
+    except BaseException:
+        connection.close()
+        raise
     writer, readers = Writer(connection), Readers(path, pragmas, vfs=vfs)
     embedding = ProcessEmbedding(identity)
     return SqliteStore(

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.backends.sqlite.connections import Pragmas, open_connection
 from app.backends.sqlite.facets import Facet, list_facets
-from app.backends.sqlite.faults import UNREADABLE, translate
+from app.backends.sqlite.faults import DAMAGE, translated
 from app.backends.sqlite.fulltext import encode_memory
 from app.backends.sqlite.records import pack_record
 from app.backends.sqlite.rows import COLUMNS
@@ -46,9 +46,8 @@ def examine(path: Path) -> tuple[Finding, ...]:
         raise StoreError(f"there is no store at {path}: check the working directory")
     connection = open_connection(path, Pragmas(), readonly=True)
     try:
-        return tuple(examine_connection(connection))
-    except apsw.Error as fault:
-        raise translate(fault) from fault
+        with translated():
+            return tuple(examine_connection(connection))
     finally:
         connection.close()
 
@@ -63,7 +62,7 @@ def examine_connection(connection: apsw.Connection) -> Iterator[Finding]:
     for check in checks:
         try:
             yield from check(connection)
-        except UNREADABLE as fault:
+        except DAMAGE as fault:
             if not damage:
                 damage = [Finding(check="pages", problem=f"a row does not read: {fault}", rows=1, repairable=True)]
                 yield from damage
@@ -72,7 +71,7 @@ def examine_connection(connection: apsw.Connection) -> Iterator[Finding]:
 def _check_pages(connection: apsw.Connection) -> list[Finding]:
     try:
         lines = [str(row[0]) for row in select_rows(connection, f"PRAGMA integrity_check({_LISTED})")]
-    except apsw.CorruptError as fault:
+    except DAMAGE as fault:
         lines = [str(fault)]
     if lines == ["ok"]:
         return []
@@ -182,7 +181,8 @@ def _check_records(connection: apsw.Connection) -> Iterator[Finding]:
     wrong = 0
     for workspace, number, memory in _memories(connection):
         _, length = encode_memory(memory.when_to_use, memory.content, workspace)
-        wrong += stored.pop(number, ()) != (workspace, memory.seq, pack_record(number, memory, length))
+        owner, seq, record = stored.pop(number, (0, 0, b""))
+        wrong += (owner, record) != (workspace, pack_record(number, memory, length)) or seq < memory.seq
     wrong += len(stored)
     if wrong:
         yield Finding(check="records", problem="filter records differ from their memories", rows=wrong, repairable=True)

@@ -12,13 +12,17 @@ UNREADABLE = (apsw.CorruptError, UnicodeDecodeError, JSONDecodeError)
 """What reading a damaged page may raise: SQLite sees a broken structure, but not a broken text."""
 
 
+DAMAGE = (*UNREADABLE, apsw.SQLError)
+"""What examining a damaged store may raise: its own statements are right, so one that is refused tells of damage."""
+
+
 def translate(fault: BaseException) -> StoreError:
     """The error of the service for one of SQLite, or for a stored text that cannot be decoded."""
     if isinstance(fault, apsw.BusyError | apsw.LockedError):
         return StoreBusy()
     if isinstance(fault, apsw.FullError):
         return StoreFull()
-    if isinstance(fault, (*UNREADABLE, apsw.NotADBError)):
+    if isinstance(fault, (*UNREADABLE, apsw.NotADBError)) or "fts5 file format" in str(fault):
         return StoreCorrupt(
             f"the store has a page that does not read ({fault}): stop the service and run `reme doctor`"
         )

@@ -134,9 +134,10 @@ def _save_into_new(damaged: apsw.Connection, path: Path) -> list[Finding]:
     fresh = open_connection(target, Pragmas())
     try:
         migrate(fresh, now_ms=time.time_ns() // 1_000_000)
-        findings = [finding for table in PRIMARY_TABLES for finding in _save_table(damaged, fresh, table)]
-        _restore_owners(fresh)
-        _drop_unreadable(fresh)
+        with fresh:  # one transaction, not one for every row
+            findings = [finding for table in PRIMARY_TABLES for finding in _save_table(damaged, fresh, table)]
+            _restore_owners(fresh)
+            _drop_unreadable(fresh)
         rebuild_derived(fresh)
         fresh.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:

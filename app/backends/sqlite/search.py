@@ -42,7 +42,7 @@ class SqliteSearchIndex:
     ) -> None:
         self._readers, self._embedding, self._clock = readers, embedding, clock
         self._slabs: OrderedDict[tuple[int, int], Slab] = OrderedDict()
-        self._limit_bytes = slab_cache_mb * 1024 * 1024
+        self._limit_bytes, self._held_bytes = slab_cache_mb * 1024 * 1024, 0
         self._lock = threading.Lock()
 
     @property
@@ -156,20 +156,26 @@ class SqliteSearchIndex:
             slab = self._slabs.get(key)
             if slab is None:
                 slab = self._slabs[key] = Slab(workspace, self._embedding.identity.dimensions)
+                self._held_bytes += slab.size_bytes
             self._slabs.move_to_end(key)
+        before = slab.size_bytes
         view = slab.view(connection)
-        self._evict(slab)
+        if slab.size_bytes != before or self._held_bytes > self._limit_bytes:
+            self._evict(slab, grown_bytes=slab.size_bytes - before)
         return view
 
-    def _evict(self, kept: Slab) -> None:
+    def _evict(self, kept: Slab, *, grown_bytes: int) -> None:
         """Let go of the slabs that were searched longest ago, but never of the one in use."""
         with self._lock:
-            total = sum(slab.size_bytes for slab in self._slabs.values())
+            self._held_bytes += grown_bytes
+            if self._held_bytes <= self._limit_bytes:
+                return
+            self._held_bytes = sum(slab.size_bytes for slab in self._slabs.values())
             for key in list(self._slabs):
-                if total <= self._limit_bytes:
+                if self._held_bytes <= self._limit_bytes:
                     return
                 if self._slabs[key] is not kept:
-                    total -= self._slabs.pop(key).size_bytes
+                    self._held_bytes -= self._slabs.pop(key).size_bytes
 
 
 def count_rescored(considered: int, limit: int) -> int:

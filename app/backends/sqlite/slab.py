@@ -15,6 +15,7 @@ from app.errors import StoreCorrupt
 
 _SLACK = 1.25
 _PART = 50_000
+_EMPTY_BYTES = 4096
 _SELECT = (
     "SELECT s.seq, s.record, b.bits FROM chunks_slab_default s LEFT JOIN chunks_bits_default b"
     " ON b.workspace = s.workspace AND b.number = s.number WHERE s.workspace = ? AND s.seq > ? ORDER BY s.number"
@@ -93,8 +94,8 @@ class Slab:
 
     @property
     def size_bytes(self) -> int:
-        """The RAM that the columns take."""
-        return sum(column.nbytes for column in self._columns.values())
+        """The RAM that the slab takes."""
+        return _EMPTY_BYTES + sum(column.nbytes for column in self._columns.values())
 
     def view(self, connection: apsw.Connection) -> SlabView:
         """The slab as of the connection's moment or later."""
