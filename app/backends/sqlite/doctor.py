@@ -1,5 +1,6 @@
 """Examines a store: whether its pages read, and whether what is derived agrees with the memories."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from app.backends.sqlite.fulltext import encode_memory
 from app.backends.sqlite.records import pack_record
 from app.backends.sqlite.rows import COLUMNS
 from app.backends.sqlite.salvage import read_memories
+from app.backends.sqlite.stamp import read_identity, read_target
 from app.backends.sqlite.statements import select_number, select_row, select_rows
 from app.backends.sqlite.stored import hash_memory
 from app.backends.sqlite.tallies import count_bytes
@@ -22,10 +24,12 @@ from app.domain.memory import Memory
 from app.errors import StoreCorrupt, StoreError
 
 _LISTED = 100
+_FACT = re.compile(r"[0-9a-f]{1,16}")
 _HASH, _WORKSPACE = (COLUMNS.split(", ").index(name) for name in ("hash", "workspace"))
 WRONG_VECTOR = (
     "number NOT IN (SELECT number FROM chunks_default WHERE text <> '') OR length(embedding) <> 2 * coalesce"
-    "((SELECT value ->> '$.dimensions' FROM store_facts WHERE name = 'embedding'), length(embedding) / 2)"
+    "((SELECT value ->> '$.dimensions' FROM store_facts WHERE name = 'embedding' AND json_valid(value)),"
+    " length(embedding) / 2)"
 )
 """A condition on `chunks_vec_default`: no memory to stand for, or not of the stamped embedding's dimensions."""
 
@@ -58,8 +62,7 @@ def examine_connection(connection: apsw.Connection) -> Iterator[Finding]:
         raise StoreCorrupt("this file is a SQLite database, but not a store of this service")
     damage = _check_pages(connection)
     yield from damage
-    checks = (_check_texts, _check_terms, _check_vectors, _check_records, _check_facets, _check_tallies, _check_clock)
-    for check in checks:
+    for check in _CHECKS:
         try:
             yield from check(connection)
         except DAMAGE as fault:
@@ -82,6 +85,25 @@ def _compare(connection: apsw.Connection, check: str, problem: str, sql: str) ->
     count = select_number(connection, sql)
     if count:
         yield Finding(check=check, problem=problem, rows=count, repairable=True)
+
+
+def list_unsound_facts(connection: apsw.Connection) -> list[str]:
+    """The facts about the store as a whole that are missing or make no sense."""
+    facts = {str(name): str(value) for name, value in select_rows(connection, "SELECT name, value FROM store_facts")}
+    unsound = [name for name in ("node_id", "generation") if not _FACT.fullmatch(facts.get(name, ""))]
+    for name, read in (("embedding", read_identity), ("embedding_target", read_target)):
+        try:
+            read(connection)
+        except StoreCorrupt:
+            unsound.append(name)
+    return unsound
+
+
+def _check_facts(connection: apsw.Connection) -> Iterator[Finding]:
+    unsound = list_unsound_facts(connection)
+    if unsound:
+        problem = f"facts about the store do not read: {', '.join(unsound)}"
+        yield Finding(check="facts", problem=problem, rows=len(unsound), repairable=True)
 
 
 def _check_texts(connection: apsw.Connection) -> Iterator[Finding]:
@@ -228,3 +250,15 @@ def _check_clock(connection: apsw.Connection) -> Iterator[Finding]:
         "SELECT count(*) FROM chunks_default, store_clock WHERE chunks_default.seq > store_clock.seq"
         " OR chunks_default.hlc > store_clock.hlc",
     )
+
+
+_CHECKS = (
+    _check_facts,
+    _check_texts,
+    _check_terms,
+    _check_vectors,
+    _check_records,
+    _check_facets,
+    _check_tallies,
+    _check_clock,
+)

@@ -8,16 +8,17 @@ in texts of some hundred characters a term rarely stands twice.
 """
 
 from collections.abc import Sequence
-from math import log
+from math import inf, log
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from app.backends.sqlite.statements import select_row, select_rows
+from app.backends.sqlite.statements import select_rows
 from app.backends.sqlite.tokens import encode_text, list_terms
 
 CAP, TERMS = 3000, 8
+_REMEMBERED = 50_000
 K1, B = 1.2, 0.75
 
 Indexed = tuple[int, str]
@@ -40,49 +41,79 @@ def delete_terms(connection: apsw.Connection, texts: Sequence[Indexed]) -> None:
     )
 
 
-def _quote(term: str) -> str:
-    return f'"{term}"'
+class CommonTerms:
+    """Remembers which terms are too common to search by, so that they are not counted on every query.
 
+    A term that was common is looked at again when its workspace has lost a tenth of its memories.
+    May be used from any thread.
+    """
 
-def _choose_terms(connection: apsw.Connection, terms: Sequence[str], cap: int) -> list[tuple[int, str]]:
-    count = "SELECT count(*) FROM (SELECT 1 FROM chunks_fts_default WHERE chunks_fts_default MATCH ? LIMIT ?)"
-    known = []
-    for term in terms:
-        row = select_row(connection, count, (_quote(term), cap + 1))
-        if row is not None and row[0]:
-            known.append((int(row[0]), term))
-    known.sort()
-    chosen: list[tuple[int, str]] = []
-    postings = 0
-    for frequency, term in known:
-        if chosen and (postings + frequency > cap or len(chosen) >= TERMS):
-            break
-        chosen.append((frequency, term))
-        postings += frequency
-    return chosen
+    def __init__(self) -> None:
+        self._populations: dict[tuple[str, int], int] = {}
+
+    def includes(self, term: str, cap: int, population: int) -> bool:
+        """Whether more than `cap` texts are known to have a term, in a workspace of so many texts."""
+        return population >= 0.9 * self._populations.get((term, cap), inf)
+
+    def add(self, term: str, cap: int, population: int) -> None:
+        """Remember a term that more than `cap` texts have."""
+        if len(self._populations) >= _REMEMBERED:
+            self._populations.clear()
+        self._populations[term, cap] = population
 
 
 def weigh_texts(
-    connection: apsw.Connection, query: str, workspace: int, population: int, *, cap: int = CAP
+    connection: apsw.Connection,
+    query: str,
+    workspace: int,
+    population: int,
+    common: CommonTerms,
+    *,
+    cap: int = CAP,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Numbers of texts that have a query's rarest terms, and the sum of the terms' weights (IDF).
+    """Numbers of texts that have a query's rarest terms, ascending, and the sum of the terms' weights (IDF).
 
-    A term more frequent than the cap is taken only when it is the rarest, and then by its newest texts.
+    A term more frequent than the cap is taken only when there is no other, and then by its newest texts.
     """
-    chosen = _choose_terms(connection, list_terms(query, workspace), cap)
+    terms = list_terms(query, workspace)
+    rare = []
+    for term in terms:
+        if common.includes(term, cap, population):
+            continue
+        numbers = _list_texts(connection, term, cap + 1)
+        if len(numbers) > cap:
+            common.add(term, cap, population)
+        elif len(numbers):
+            rare.append(numbers)
+    rare.sort(key=len)
+    if not rare:
+        rare = [numbers for term in terms[:1] if len(numbers := _list_texts(connection, term, cap))]
+    return _add_up(rare, population, cap)
+
+
+def _list_texts(connection: apsw.Connection, term: str, limit: int) -> NDArray[np.int64]:
+    rows = select_rows(
+        connection,
+        "SELECT rowid FROM chunks_fts_default WHERE chunks_fts_default MATCH ? ORDER BY rowid DESC LIMIT ?",
+        (f'"{term}"', limit),
+    )
+    return np.array(rows, np.int64).ravel()
+
+
+def _add_up(
+    found: Sequence[NDArray[np.int64]], population: int, cap: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    chosen: list[NDArray[np.int64]] = []
+    for numbers in found[:TERMS]:
+        if chosen and sum(map(len, chosen)) + len(numbers) > cap:
+            break
+        chosen.append(numbers)
     if not chosen:
         return np.empty(0, np.int64), np.empty(0)
-    legs = " UNION ALL ".join(
-        "SELECT * FROM (SELECT rowid AS number, ? AS weight FROM chunks_fts_default"
-        " WHERE chunks_fts_default MATCH ? ORDER BY rowid DESC LIMIT ?)"
-        for _ in chosen
-    )
-    values: list[object] = []
-    for frequency, term in chosen:
-        values += [log(1 + (max(population, frequency) - frequency + 0.5) / (frequency + 0.5)), _quote(term), cap]
-    rows = select_rows(connection, f"SELECT number, sum(weight) FROM ({legs}) GROUP BY number", values)
-    numbers, weights = zip(*rows, strict=True)
-    return np.array(numbers, np.int64), np.array(weights)
+    weights = [log(1 + (max(population - len(numbers), 0) + 0.5) / (len(numbers) + 0.5)) for numbers in chosen]
+    numbers, places = np.unique(np.concatenate(chosen), return_inverse=True)
+    sums = np.bincount(places, weights=np.repeat(weights, [len(each) for each in chosen]))
+    return numbers, sums.astype(np.float64)
 
 
 def normalise_length(weights: NDArray[np.float64], lengths: NDArray[np.uint16], mean: float) -> NDArray[np.float64]:

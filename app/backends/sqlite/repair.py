@@ -10,11 +10,11 @@ import apsw
 
 from app.backends.sqlite.connections import Pragmas, open_connection
 from app.backends.sqlite.derived import DerivedRows
-from app.backends.sqlite.doctor import WRONG_VECTOR, Finding, examine_connection
+from app.backends.sqlite.doctor import WRONG_VECTOR, Finding, examine_connection, list_unsound_facts
 from app.backends.sqlite.faults import UNREADABLE, translated
 from app.backends.sqlite.rows import COLUMNS, read_memory
 from app.backends.sqlite.salvage import read_by_number, read_memories
-from app.backends.sqlite.schema import migrate
+from app.backends.sqlite.schema import ensure_facts, migrate
 from app.backends.sqlite.statements import Row, select_row, select_rows
 from app.backends.sqlite.tallies import Tally
 from app.errors import StoreBusy, StoreError
@@ -66,8 +66,9 @@ def _open_alone(path: Path) -> apsw.Connection:
     connection = open_connection(path, Pragmas(busy_timeout_ms=1000))
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("BEGIN IMMEDIATE; COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with suppress(*UNREADABLE):  # what cannot be moved into the file is read from the log
+            connection.execute("BEGIN IMMEDIATE; COMMIT")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except apsw.BusyError as fault:
         connection.close()
         raise StoreBusy(f"another process has {path.name} open: stop the service before a repair") from fault
@@ -77,6 +78,9 @@ def _open_alone(path: Path) -> apsw.Connection:
 def _copy_aside(path: Path) -> Path:
     aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.bak")
     shutil.copy2(path, aside)
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        shutil.copy2(log, aside.with_name(aside.name + "-wal"))
     return aside
 
 
@@ -188,7 +192,14 @@ def _restore_owners(fresh: apsw.Connection) -> None:
 
 
 def _drop_unreadable(connection: apsw.Connection) -> None:
-    """Remove rows that hold no memory any more; the copy aside keeps them."""
+    """Remove rows that hold no memory, and facts that say nothing, any more; the copy aside keeps them.
+
+    A store that lost its embedding's name takes that of the next process that writes a vector.
+    """
+    connection.executemany(
+        "DELETE FROM store_facts WHERE name = ?", [(name,) for name in list_unsound_facts(connection)]
+    )
+    ensure_facts(connection)
     unread = [row[0] for row, memory in read_memories(connection) if memory is None]
     connection.executemany("DELETE FROM chunks_default WHERE number = ?", [(number,) for number in unread])
 

@@ -40,8 +40,7 @@ def migrate(connection: apsw.Connection, *, now_ms: int) -> tuple[int, ...]:
         for version, name, sql in missing:
             connection.execute(sql)
             connection.execute("INSERT INTO migrations VALUES (?, ?, ?, ?)", (version, name, _digest(sql), now_ms))
-        connection.execute("INSERT OR IGNORE INTO store_facts VALUES ('node_id', ?)", (token_hex(8),))
-        connection.execute("INSERT OR IGNORE INTO store_facts VALUES ('generation', '1')")
+        ensure_facts(connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -68,6 +67,12 @@ def _list_missing(connection: apsw.Connection, known: list[tuple[int, str, str]]
 
 def _digest(sql: str) -> str:
     return sha256(sql.encode()).hexdigest()
+
+
+def ensure_facts(connection: apsw.Connection) -> None:
+    """Give a store the facts that every store has."""
+    connection.execute("INSERT OR IGNORE INTO store_facts VALUES ('node_id', ?)", (token_hex(8),))
+    connection.execute("INSERT OR IGNORE INTO store_facts VALUES ('generation', '1')")
 
 
 def read_fact(connection: apsw.Connection, name: str) -> str | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.backends.sqlite.connections import Readers
 from app.backends.sqlite.facets import find_meeting, find_tagged
-from app.backends.sqlite.fulltext import CAP, normalise_length, weigh_texts
+from app.backends.sqlite.fulltext import CAP, CommonTerms, normalise_length, weigh_texts
 from app.backends.sqlite.rows import COLUMNS, find_workspace, read_memory
 from app.backends.sqlite.slab import Mask, Slab, SlabView
 from app.backends.sqlite.stamp import ProcessEmbedding, read_generation
@@ -43,6 +43,7 @@ class SqliteSearchIndex:
         self._readers, self._embedding, self._clock = readers, embedding, clock
         self._slabs: OrderedDict[tuple[int, int], Slab] = OrderedDict()
         self._limit_bytes, self._held_bytes = slab_cache_mb * 1024 * 1024, 0
+        self._common = CommonTerms()
         self._lock = threading.Lock()
 
     @property
@@ -86,7 +87,7 @@ class SqliteSearchIndex:
                 return []
             workspace, view, mask = found
             cap = CAP if mask is None else _FILTERED_CAP
-            numbers, weights = weigh_texts(connection, text, workspace, view.live, cap=cap)
+            numbers, weights = weigh_texts(connection, text, workspace, view.live, self._common, cap=cap)
         places, present = view.locate(numbers)
         if mask is not None:
             present &= mask[places]

@@ -6,7 +6,7 @@ import apsw
 
 from app.backends.sqlite.schema import read_fact, write_fact
 from app.domain.embedding import EmbeddingIdentity
-from app.errors import EmbeddingMismatch
+from app.errors import EmbeddingMismatch, StoreCorrupt
 
 _IDENTITY, _TARGET, _GENERATION = "embedding", "embedding_target", "generation"
 
@@ -18,7 +18,12 @@ def _dump(identity: EmbeddingIdentity) -> str:
 
 
 def _load(text: str | None) -> EmbeddingIdentity | None:
-    return None if text is None else EmbeddingIdentity(**json.loads(text))
+    try:
+        return None if text is None else EmbeddingIdentity(**json.loads(text))
+    except (TypeError, ValueError) as fault:
+        raise StoreCorrupt(
+            f"the store's embedding does not read ({fault}): stop the service and run `reme doctor`"
+        ) from fault
 
 
 class ProcessEmbedding:
