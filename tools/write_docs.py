@@ -3,7 +3,8 @@
 ``docs/reference`` is written from the code and its tables. In a page, what stands between
 ``<!-- generated: NAME -->`` and ``<!-- end -->`` is a table of ``marked_blocks``; what stands between
 ``<!-- output -->`` and ``<!-- end -->`` is what the command before it prints, from a run of the page
-in an empty folder. ``--check`` writes nothing and exits with 1 where a file would change.
+in an empty folder; what differs from run to run (ids, times, durations) is replaced. ``--check``
+writes nothing and exits with 1 where a file would change.
 """
 
 import argparse
@@ -21,7 +22,9 @@ from sizing.messages import Language
 from sizing.render.labels import name_tier, show_range, show_usd
 from sizing.workload import Workload, sample_workload
 from tools.page_commands import run_page, shorten
-from tools.reference_pages import FILES, TODAY, table
+from tools.reference_pages import FILES as PLANNER_FILES
+from tools.reference_pages import TODAY, table
+from tools.service_pages import SERVICE_FILES
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,6 +39,9 @@ SCENARIOS: dict[str, tuple[dict[Language, str], Workload]] = {
 }
 """The four rows of the requirements' closing table, each with users that lead to its tier."""
 
+FILES: dict[str, Callable[[], str]] = {**PLANNER_FILES, **SERVICE_FILES}
+"""What is written whole, by path from the root."""
+
 PAGES = (
     "README.md",
     "README.zh-CN.md",
@@ -47,6 +53,10 @@ PAGES = (
     "docs/howto/compare-and-diff.md",
     "docs/howto/batch.md",
     "docs/howto/use-in-ci.md",
+    "docs/howto/use-from-an-existing-client.md",
+    "docs/howto/search-and-filter.md",
+    "docs/howto/export-and-import.md",
+    "docs/howto/erase-a-user.md",
 )
 
 _MARKED = re.compile(
@@ -113,8 +123,10 @@ def fill_page(text: str) -> str:
         if found["kind"] == "generated":
             return f"{found['open']}{marked_blocks()[found['what']]()}\n{found['close']}"
         before = [end for end in outputs if end <= found.start()]
-        output = shorten(outputs[max(before)], found["what"] or "")
-        return f"{found['open']}```text\n{output}```\n{found['close']}"
+        wanted = found["what"] or ""
+        output = shorten(outputs[max(before)], wanted)
+        language = "json" if wanted.startswith("json") else "text"
+        return f"{found['open']}```{language}\n{output}```\n{found['close']}"
 
     return _MARKED.sub(write, text)
 

@@ -28,12 +28,18 @@ from tools.page_commands import Command, page_steps
 COMMANDS = {" ".join(names): command for names, command, _ in reference_pages.walk_commands()}
 
 
-@pytest.mark.parametrize("name", reference_pages.FILES)
+def slow(name: str) -> object:
+    """Mark the pages whose blocks need a running service."""
+    started = any(isinstance(step, Command) and step.is_for_service for step in page_steps(read(name)))
+    return pytest.param(name, marks=[pytest.mark.slow] if started else [])
+
+
+@pytest.mark.parametrize("name", write_docs.FILES)
 def test_a_reference_page_is_up_to_date(name: str) -> None:
-    assert read(name) == reference_pages.FILES[name](), f"{name} is stale: run make docs"
+    assert read(name) == write_docs.FILES[name](), f"{name} is stale: run make docs"
 
 
-@pytest.mark.parametrize("name", write_docs.PAGES)
+@pytest.mark.parametrize("name", [slow(name) for name in write_docs.PAGES])
 def test_the_marked_blocks_of_a_page_are_up_to_date(name: str) -> None:
     text = read(name)
     assert text == write_docs.fill_page(text), f"{name} is stale: run make docs"
@@ -42,7 +48,7 @@ def test_the_marked_blocks_of_a_page_are_up_to_date(name: str) -> None:
 def test_nothing_else_lies_among_the_generated_pages() -> None:
     root = write_docs.ROOT
     found = {path.relative_to(root).as_posix() for path in (root / "docs/reference").rglob("*") if path.is_file()}
-    assert found == set(reference_pages.FILES)
+    assert found == set(write_docs.FILES)
 
 
 def test_every_page_with_marks_is_written_and_closes_them() -> None:
