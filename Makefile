@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-full lint types fmt lock bench docs clean
+.PHONY: help setup demo check test test-full lint types fmt lock bench bench-memory docs clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ test-full: test ## What takes longer: benchmarks and accuracy beside the tests
 
 bench: $(STAMP) ## Time reme-size against bare Python and pandas, as ratios
 	@$(BIN)/python tools/bench.py
+
+bench-memory: $(STAMP) ## Measure the memory service beside six peers (about two hours)
+	@$(BIN)/python -m benchmarks all --report docs/benchmarks.md
 
 docs: $(STAMP) ## Rewrite the generated parts of the documentation
 	@$(BIN)/python tools/write_docs.py

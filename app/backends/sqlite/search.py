@@ -3,21 +3,20 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
 
 import apsw
 import numpy as np
-import simsimd
 from numpy.typing import NDArray
 
 from app.backends.sqlite.connections import Readers
 from app.backends.sqlite.facets import find_meeting, find_tagged
 from app.backends.sqlite.fulltext import CAP, CommonTerms, normalise_length, weigh_texts
 from app.backends.sqlite.rows import COLUMNS, find_workspace, read_memory
+from app.backends.sqlite.signs import choose_least, count_differences
 from app.backends.sqlite.slab import Mask, Slab, SlabView
 from app.backends.sqlite.stamp import ProcessEmbedding, read_generation
 from app.backends.sqlite.statements import list_places, round_up, select_rows
-from app.backends.sqlite.vectors import check_vector, pack_signs, read_vectors
+from app.backends.sqlite.vectors import check_vector, read_vectors
 from app.domain.embedding import Vector
 from app.domain.memory import Memory, Scope
 from app.domain.query import Candidate, MemoryFilter
@@ -191,20 +190,10 @@ def _scan(view: SlabView, mask: Mask | None, vector: Vector, limit: int | None) 
     count = int(np.count_nonzero(allowed))
     if limit is None or count <= (wanted := count_rescored(count, limit)):
         return np.flatnonzero(allowed)
-    bits = view.columns["bits"]
-    query = np.frombuffer(pack_signs(vector), np.uint8)
     if count < _GATHER_BELOW * len(allowed):
         places = np.flatnonzero(allowed)
-        distances = _measure(query, bits[places])
-        return places[np.argpartition(distances, wanted)[:wanted]]
-    distances = _measure(query, bits)
+        return places[choose_least(count_differences(view.columns, vector, places), wanted)]
+    differences = count_differences(view.columns, vector)
     if count < len(allowed):
-        distances[~allowed] = np.inf
-    return np.argpartition(distances, wanted)[:wanted]
-
-
-def _measure(query: NDArray[np.uint8], bits: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How many signs differ from the query's, for each row."""
-    distances: Any = simsimd.cdist(query[None, :], bits, metric="hamming", dtype="bin8", out_dtype="float32")
-    row: NDArray[np.float32] = np.asarray(distances)[0]
-    return row
+        differences[~allowed] = len(vector) + 1
+    return choose_least(differences, wanted)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.backends.sqlite.records import FOREVER, KIND_CODES, LAYER_CODES, RECORD, hash_name
+from app.backends.sqlite.signs import split_signs
 from app.domain.query import MemoryFilter
 from app.errors import StoreCorrupt
 
@@ -17,12 +18,12 @@ _SLACK = 1.25
 _PART = 50_000
 _EMPTY_BYTES = 4096
 _SELECT = (
-    "SELECT s.seq, s.record, b.bits FROM chunks_slab_default s LEFT JOIN chunks_bits_default b"
+    "SELECT s.seq, s.record, b.bits, s.number FROM chunks_slab_default s LEFT JOIN chunks_bits_default b"
     " ON b.workspace = s.workspace AND b.number = s.number WHERE s.workspace = ? AND s.seq > ? ORDER BY s.number"
 )
 Mask = NDArray[np.bool_]
 Column = NDArray[Any]
-_Row = tuple[int, bytes, bytes | None]
+_Row = tuple[int, bytes, bytes | None, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,10 +153,12 @@ class Slab:
         if any(len(row[1]) != RECORD.itemsize or len(row[2] or b"") not in (0, self._width) for row in rows):
             raise StoreCorrupt("a filter record has another size: stop the service and run `reme doctor`")
         records = np.frombuffer(b"".join(row[1] for row in rows), RECORD)
+        if (records["number"] != np.fromiter((row[3] for row in rows), np.int64, len(rows))).any():
+            raise StoreCorrupt("a filter record is of another memory: stop the service and run `reme doctor`")
         blank = bytes(self._width)
         columns: dict[str, Column] = {name: records[name].copy() for name in RECORD.names or ()}
         signs = np.frombuffer(b"".join(row[2] or blank for row in rows), np.uint8)
-        columns["bits"] = signs.reshape(len(rows), self._width)
+        columns |= split_signs(signs.reshape(len(rows), self._width))
         columns["signed"] = np.fromiter((row[2] is not None for row in rows), np.bool_, len(rows))
         return columns
 

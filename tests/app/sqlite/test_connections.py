@@ -9,6 +9,7 @@ import pytest
 from app.backends.sqlite.connections import Pragmas, Writer, open_connection
 from app.domain.memory import Scope
 from app.domain.query import MemoryFilter
+from app.domain.usage import UsageRecord
 from app.errors import NotFound, StoreError
 from tests.app.sqlite.conftest import EMBEDDER, HERE, OpenStore, remember
 
@@ -94,3 +95,21 @@ def test_slabs_beyond_the_limit_are_let_go_and_come_back(opened: OpenStore) -> N
             found = store.index.nearest(scope, EMBEDDER.embed_query("tea"), MemoryFilter(), limit=5)
             assert len(found) == 1
             assert store.index.slabs_held == 1
+
+
+def test_a_store_closes_though_the_last_counts_cannot_be_written(
+    opened: OpenStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened(busy_timeout_ms=0)
+    remember(store, "one")
+    holder = apsw.Connection(str(store.path))
+    holder.execute("BEGIN IMMEDIATE")
+    store.meter.record(
+        [UsageRecord(tenant_id="default", workspace_id="here", day="2026-11-22", operation="add", items=1)]
+    )
+    store.close()
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert "counts of use were not written" in caplog.text
+    with pytest.raises(StoreError, match="closed"):
+        remember(store, "two")
