@@ -85,16 +85,25 @@ class Doorkeeper:
 
     def _check_local(self, client: str, host: str, origin: str) -> None:
         """Refuse what a web page or a proxy sends to a door that is open for this machine only."""
-        name = urlsplit(f"//{host}").hostname or ""
+        name, _ = _split_address(f"//{host}")
         if not is_loopback(client) or not is_loopback(name):
             raise Unauthenticated(
                 "without a key only callers on this machine are answered, at 127.0.0.1 or localhost: "
                 "issue a key with `reme keys issue`"
             )
-        if origin and origin not in self._origins and urlsplit(origin).netloc != host:
+        if origin and origin not in self._origins and _split_address(origin)[1] != host:
             raise Unauthenticated(
                 "a web page of another origin is not answered without a key: name it in http.cors_origins"
             )
+
+
+def _split_address(address: str) -> tuple[str, str]:
+    """The host name of an address, and the name with its port; both empty where it is no address."""
+    try:
+        parts = urlsplit(address)
+        return parts.hostname or "", parts.netloc
+    except ValueError:
+        return "", ""
 
 
 def secret_of(api_key: bytes, authorization: bytes) -> str:

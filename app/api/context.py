@@ -14,7 +14,7 @@ from app.api.inventory import Inventory
 from app.api.readiness import Readiness
 from app.api.upkeep import Upkeep
 from app.domain.access import LOCAL_ADMIN, Principal
-from app.domain.query import SearchResult
+from app.domain.query import SearchQuery, SearchResult
 from app.errors import InvalidRequest, Unauthenticated
 from app.service.suite import Services
 from app.settings import Settings
@@ -24,7 +24,11 @@ from app.telemetry.metrics import Metrics
 T = TypeVar("T")
 
 THREADS = 8
-"""Calls that wait for the store at once in a process: enough to hide a slow write behind reads. More only contend."""
+"""Calls that wait for the store at once in a process: enough to hide slow writes behind one another."""
+SEARCHES = 2
+"""Searches at once in a process that is alone, in threads of their own, so that no write delays them. Among several
+workers it is one: a search waits for nothing but the processor, and two in a process take an eighth more of it (2.9
+against 2.5 ms, measured 2026-11)."""
 TRANSFER_THREADS = 2
 """Imports and exports under way at once in a process, with threads of their own, so that they starve nobody."""
 
@@ -42,6 +46,7 @@ class ApiContext:
     upkeep: Upkeep
     facts: Mapping[str, str]
     threads: anyio.CapacityLimiter
+    searches: anyio.CapacityLimiter
     transfers: anyio.CapacityLimiter
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -63,6 +68,7 @@ class Call:
         self.api = api_of(request)
         self.exchange = cast(Exchange, request.scope[EXCHANGE])
         self.exchange.workspace_id = workspace_id
+        self.exchange.operation = request.scope["route"].operation_id
         self.services = self.api.services
         principal = self.exchange.principal
         if principal is None:
@@ -78,8 +84,12 @@ class Call:
         """Do what may wait for a disk or a processor in a thread."""
         return await self.api.run(work)
 
-    def count_search(self, result: SearchResult) -> SearchResult:
-        """Count the legs of a search for the metrics, and give it back."""
+    async def search(self, workspace_id: str, query: SearchQuery) -> SearchResult:
+        """Search a workspace and count the legs for the metrics. Raises `InvalidRequest` beyond `access.max_top_k`."""
+        self.check_top_k(query.top_k)
+        result = await anyio.to_thread.run_sync(
+            lambda: self.services.retrieval.search(self.principal, workspace_id, query), limiter=self.api.searches
+        )
         self.api.metrics.count_legs(result.legs_ms)
         return result
 

@@ -4,8 +4,11 @@ Pure ASGI. Nothing behind it sees a key: the path's is cut off here, and headers
 """
 
 import logging
+import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.authentication import Doorkeeper, secret_of, split_path
@@ -23,8 +26,11 @@ EXCHANGE = "reme.exchange"
 PUBLIC = frozenset({"/", "/health", "/livez", "/readyz"})
 """Paths that are answered without a key, so that balancers and people can see whether the service is well."""
 METRICS = "/metrics"
-IMPORT = "/import"
+IMPORT = re.compile(r"/v1/workspaces/[^/]+/import")
+"""The one address whose body is streamed, and may therefore be large."""
 LOGGED_PATH_CHARACTERS = 200
+DISCONNECTED = 499
+"""What nginx logs for a caller who hung up before the answer."""
 
 log = logging.getLogger("reme.http")
 
@@ -112,14 +118,17 @@ class Gate:
             inner = {
                 **scope,
                 "path": path,
-                "raw_path": path.encode("latin-1", "replace"),
+                "raw_path": quote(path).encode(),
                 "method": "GET" if method == "HEAD" else method,
                 EXCHANGE: exchange,
             }
             self._admit(scope, path, path_secret, headers, exchange)
-            limit = self._http.max_import_bytes if path.endswith(IMPORT) else self._http.max_body_bytes
+            streamed = method == "POST" and IMPORT.fullmatch(path) is not None
+            limit = self._http.max_import_bytes if streamed else self._http.max_body_bytes
             check_length(headers.content_length, limit)
             await self._app(inner, count_body(receive, limit), reply)
+        except ClientDisconnect:
+            status = status or DISCONNECTED
         except Exception as error:
             if status:
                 # Too late for another status: the connection is cut, so that nobody takes half an answer for a whole.

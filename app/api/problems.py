@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
 
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,9 +16,12 @@ from starlette.responses import Response
 from app.api.replies import PROBLEM, reply_error
 from app.errors import MemoryServiceError, RateLimited, Unauthenticated
 from app.telemetry.exchange import current_exchange
-from app.telemetry.masking import Masker
+from app.telemetry.masking import BEYOND, Masker
 
 VERSIONED = "/v1"
+LISTED_ERRORS = 100
+SHOWN_CHARACTERS = 8192
+"""Of what was sent, in an answer that says why it was refused."""
 UNEXPECTED = "Something went wrong inside the service; the log line with this request id says what."
 SLUGS: Mapping[int, str] = {
     400: "invalid-request",
@@ -91,14 +93,19 @@ class Problems:
         if isinstance(error, HTTPException):
             slug = SLUGS.get(error.status_code, "invalid-request" if error.status_code < 500 else "internal-error")
             return self.answer(path, error.status_code, slug, str(error.detail), headers=error.headers)
+        if isinstance(error, RecursionError):
+            return self.answer(path, 400, "invalid-request", "the request is nested too deeply: flatten it")
         log.error("unexpected %s", type(error).__name__, exc_info=error)
         return self.answer(path, 500, "internal-error", UNEXPECTED)
 
     def _from_validation(self, path: str, error: RequestValidationError) -> Response:
-        entries = error.errors()
+        entries = error.errors()[:LISTED_ERRORS]
         if not is_versioned(path):
-            detail = self._masker.mask(jsonable_encoder(entries, custom_encoder={bytes: _decode}))
-            return reply_error({"detail": detail}, 422)
+            shown = [
+                {**entry, "input": BEYOND} if len(repr(entry.get("input"))) > SHOWN_CHARACTERS else entry
+                for entry in entries
+            ]
+            return reply_error({"detail": self._masker.mask(shown)}, 422)
         errors = [
             {
                 "location": [
@@ -149,7 +156,3 @@ def _summarise(errors: Sequence[Mapping[str, Any]]) -> str:
         return f"the body is no valid JSON at character {first['location'][-1]}"
     place = ".".join(str(part) for part in first["location"])
     return f"{place}: {first['message']}" + (f" (and {len(errors) - 1} more)" if len(errors) > 1 else "")
-
-
-def _decode(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")

@@ -101,8 +101,9 @@ class Memories:
     ) -> Memory:
         """Change the fields that a patch gives and return the memory as it now is.
 
-        Needs memory:write. Raises `NotFound`, `InvalidRequest`, or `VersionConflict` where `expected_version` is
-        not the current one. Without one the change is applied to whatever is there.
+        Needs memory:write. Raises `NotFound`, `InvalidRequest` (also for the text of an earlier revision, which is what
+        was said), or `VersionConflict` where `expected_version` is not the current one. Without one the change is
+        applied to whatever is there; `VersionConflict` then only where others change the memory all the time.
         """
         scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         check_memory_id(memory_id)
@@ -114,6 +115,11 @@ class Memories:
         for attempt in range(1, ATTEMPTS + 1):
             # The vector must belong to the text that results, so the version that it was made for is insisted on.
             memory = self._read(scope, memory_id)
+            if memory.revision_of:
+                raise InvalidRequest(
+                    f"memory {memory_id} keeps what memory {memory.revision_of} once said, so its text stays: "
+                    "change that one"
+                )
             if expected_version not in (None, memory.version):
                 raise VersionConflict(
                     f"memory {memory_id} has version {memory.version}, not {expected_version}: read it again and "

@@ -1,1 +1,1 @@
-"""What the service tells about itself: log lines and metrics. Neither ever holds a secret or a memory's text."""
+"""What the service tells about itself: log lines and metrics. Neither holds a secret."""

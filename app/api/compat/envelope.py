@@ -73,12 +73,11 @@ async def find(call: Call, workspace_id: str, kind: MemoryKind, query: str, top_
     """The distilled memories of one kind that answer a query, best first; what was said is found by /v1 and /search."""
     wanted = SearchQuery(
         text=query,
-        top_k=call.check_top_k(top_k),
+        top_k=top_k,
         filter=MemoryFilter(kinds=(kind,), layers=(Layer.DISTILLED,)),
         half_life_days=call.api.settings.search.half_life_days,
     )
-    result = await call.run(lambda: call.services.retrieval.search(call.principal, workspace_id, wanted))
-    return call.count_search(result).hits
+    return (await call.search(workspace_id, wanted)).hits
 
 
 def list_hits(hits: Iterable[Hit]) -> list[object]:

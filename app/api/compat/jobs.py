@@ -50,7 +50,7 @@ async def search(request: Request, body: SearchJobBody) -> Response:
     call, workspace_id = open_call(request, body.workspace_id)
     query = SearchQuery(
         text=body.query,
-        top_k=call.check_top_k(body.limit),
+        top_k=body.limit,
         min_score=body.min_score,
         filter=MemoryFilter(
             tags=tuple(body.tags or ()),
@@ -60,8 +60,7 @@ async def search(request: Request, body: SearchJobBody) -> Response:
         half_life_days=call.api.settings.search.half_life_days,
         explain=True,
     )
-    result = await call.run(lambda: call.services.retrieval.search(call.principal, workspace_id, query))
-    hits = call.count_search(result).hits
+    hits = (await call.search(workspace_id, query)).hits
     answer = "\n\n".join(hit.memory.content for hit in hits) or "No relevant memories found"
     return reply_envelope(
         answer,

@@ -36,7 +36,7 @@ async def search_memories(request: Request, workspace_id: WorkspaceId, body: Sea
         half_life_days = call.api.settings.search.half_life_days
     query = SearchQuery(
         text=body.query,
-        top_k=call.check_top_k(body.top_k),
+        top_k=body.top_k,
         mode=body.mode,
         filter=read_filter(body.filter, body.types),
         min_score=body.min_score,
@@ -45,8 +45,7 @@ async def search_memories(request: Request, workspace_id: WorkspaceId, body: Sea
         mmr_lambda=body.mmr_lambda,
         explain=body.explain,
     )
-    result = await call.run(lambda: call.services.retrieval.search(call.principal, workspace_id, query))
-    return reply_json(write_search(call.count_search(result)))
+    return reply_json(write_search(await call.search(workspace_id, query)))
 
 
 @router.post(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from app.backends.memory.rows import fresh_memory, make_row, patched_memory
+from app.backends.memory.rows import fresh_memory, has_ended, make_row, patched_memory
 from app.backends.memory.state import Row, Shelf, State, keep_json, show
 from app.domain.change import Add, Change, Changed, ChangeState, Delete, RecordUse, Restore, Update
 from app.domain.embedding import EmbeddingIdentity, Vector
@@ -71,7 +71,7 @@ class Transaction:
             return None
         if same_id is None:
             rows = (self.shelf.rows[memory_id] for memory_id in sorted(self.shelf.hashes.get(digest, ())))
-            return next((row for row in rows if row.current), None)
+            return next((row for row in rows if row.current and not has_ended(row.memory, self._now_ms)), None)
         if not same_id.live:
             raise AlreadyExists(f"memory {draft.id} was deleted from {self._scope.workspace_id}: restore it instead")
         if same_id.text_hash != digest:

@@ -30,12 +30,12 @@ def passes(memory: Memory, memory_filter: MemoryFilter) -> bool:
     )
 
 
-def holds(memory: Memory, as_of_ms: int | None) -> bool:
+def holds(memory: Memory, as_of_ms: int | None, *, now_ms: int) -> bool:
     """Whether a memory is searched: now, which leaves superseded ones out, or as of a moment, which does not."""
     if memory.deleted_ms is not None:
         return False
     if as_of_ms is None:
-        return not memory.superseded
+        return not memory.superseded and (memory.valid_to_ms is None or now_ms < memory.valid_to_ms)
     return memory.valid_from_ms <= as_of_ms and (memory.valid_to_ms is None or as_of_ms < memory.valid_to_ms)
 
 

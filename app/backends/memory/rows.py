@@ -41,7 +41,7 @@ def fresh_memory(draft: MemoryDraft, scope: Scope, now_ms: int) -> Memory:
         valid_from_ms=created_ms if draft.valid_from_ms is None else draft.valid_from_ms,
         valid_to_ms=draft.valid_to_ms,
         deleted_ms=None,
-        superseded=bool(draft.revision_of) or _has_ended(draft.valid_to_ms, now_ms),
+        superseded=bool(draft.revision_of) or _is_past(draft.valid_to_ms, now_ms),
         revision_of=draft.revision_of,
         seq=0,
         version=1,
@@ -63,11 +63,16 @@ def patched_memory(memory: Memory, patch: MemoryPatch, now_ms: int) -> Memory:
         given["metadata"] = keep_json(patch.metadata)
     if patch.details is not None:
         given["details"] = keep_json(patch.details)
-    superseded = memory.superseded or _has_ended(patch.valid_to_ms, now_ms)
+    superseded = memory.superseded or _is_past(given.get("valid_to_ms", memory.valid_to_ms), now_ms)
     return replace(memory, **given, superseded=superseded, version=memory.version + 1, updated_ms=now_ms)
 
 
-def _has_ended(valid_to_ms: int | None, now_ms: int) -> bool:
+def has_ended(memory: Memory, now_ms: int) -> bool:
+    """Whether what a memory states no longer holds."""
+    return _is_past(memory.valid_to_ms, now_ms)
+
+
+def _is_past(valid_to_ms: int | None, now_ms: int) -> bool:
     return valid_to_ms is not None and valid_to_ms <= now_ms
 
 

@@ -61,8 +61,8 @@ class Search:
         return {number: row.vector.copy() for number, row in rows.items() if row.vector is not None}
 
     def _search_rows(self, scope: Scope, memory_filter: MemoryFilter, as_of_ms: int | None) -> list[Row]:
-        rows = self._state.shelf(scope).rows.values()
-        return [row for row in rows if holds(row.memory, as_of_ms) and passes(row.memory, memory_filter)]
+        rows, now_ms = self._state.shelf(scope).rows.values(), self._state.clock.now_ms()
+        return [row for row in rows if holds(row.memory, as_of_ms, now_ms=now_ms) and passes(row.memory, memory_filter)]
 
     def _rows_of(self, scope: Scope, numbers: Sequence[int]) -> dict[int, Row]:
         with self._state.lock:

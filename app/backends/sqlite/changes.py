@@ -14,6 +14,7 @@ from app.domain.memory import Memory, MemoryDraft, Scope
 from app.errors import AlreadyExists, NotFound
 
 _STANDING = " AND deleted_at IS NULL AND superseded = 0"
+_NOT_ENDED = " AND (valid_to IS NULL OR valid_to > ?)"
 
 
 class ChangeWriter:
@@ -66,8 +67,8 @@ class ChangeWriter:
         if twin is not None:
             return self._join(twin, draft)
         settles = draft.slot and not draft.revision_of
-        ended_ids, valid_to_ms = self._settle_slot(draft) if settles else ((), draft.valid_to_ms)
-        memory = self._make(draft, valid_to_ms, outlived=valid_to_ms != draft.valid_to_ms)
+        ended_ids, later_ms = self._settle_slot(draft) if settles else ((), None)
+        memory = self._make(draft, later_ms)
         self._rows.insert(memory, digest, vector)
         return Changed(state=ChangeState.CREATED, memory_id=memory.id, memory=memory, superseded_ids=ended_ids)
 
@@ -81,7 +82,9 @@ class ChangeWriter:
                 f"memory {draft.id} is in workspace {self._scope.workspace_id}, deleted or with another text:"
                 " give another id"
             )
-        return None if draft.revision_of else self._rows.find_new("hash", digest, f"{_STANDING} LIMIT 1")
+        if draft.revision_of:
+            return None
+        return self._rows.find_new("hash", digest, f"{_STANDING}{_NOT_ENDED} LIMIT 1", self._now_ms)
 
     def _join(self, twin: Stored, draft: MemoryDraft) -> Changed:
         """An exact duplicate adds what is new in tags and metadata, and takes nothing away."""
@@ -95,9 +98,9 @@ class ChangeWriter:
         return Changed(state=ChangeState.DUPLICATE, memory_id=old.id, memory=new)
 
     def _settle_slot(self, draft: MemoryDraft) -> tuple[tuple[str, ...], int | None]:
-        """What a statement of a slot ends, and when it is itself ended by one that holds from later on."""
+        """What a statement of a slot ends, and from when on a later one stands in its place, if one does."""
         if draft.valid_to_ms is not None and draft.valid_to_ms <= self._now_ms:
-            return (), draft.valid_to_ms
+            return (), None
         standing = self._rows.select(
             f"slot = ? AND slot <> '' AND user_id = ? AND kind = ?{_STANDING}",
             draft.slot,
@@ -111,12 +114,14 @@ class ChangeWriter:
         start_ms = self._now_ms if draft.valid_from_ms is None else draft.valid_from_ms
         for each in standing:
             old = each.memory
-            end_ms = max(start_ms, old.valid_from_ms)
+            end_ms = _earlier(old.valid_to_ms, max(start_ms, old.valid_from_ms))
             new = replace(old, superseded=True, valid_to_ms=end_ms, version=old.version + 1, **self._rows.stamp())
             self._rows.replace(each, new)
-        return tuple(each.memory.id for each in standing), draft.valid_to_ms
+        return tuple(each.memory.id for each in standing), None
 
-    def _make(self, draft: MemoryDraft, valid_to_ms: int | None, *, outlived: bool) -> Memory:
+    def _make(self, draft: MemoryDraft, later_ms: int | None) -> Memory:
+        valid_to_ms = draft.valid_to_ms if later_ms is None else _earlier(draft.valid_to_ms, later_ms)
+        outlived = later_ms is not None or (valid_to_ms is not None and valid_to_ms <= self._now_ms)
         created_ms = self._now_ms if draft.created_ms is None else draft.created_ms
         stamp = self._rows.stamp()
         if draft.updated_ms is not None:
@@ -143,7 +148,7 @@ class ChangeWriter:
             valid_from_ms=created_ms if draft.valid_from_ms is None else draft.valid_from_ms,
             valid_to_ms=valid_to_ms,
             deleted_ms=None,
-            superseded=bool(draft.revision_of) or outlived or (valid_to_ms is not None and valid_to_ms <= self._now_ms),
+            superseded=bool(draft.revision_of) or outlived,
             revision_of=draft.revision_of,
             version=1,
             **stamp,
@@ -159,7 +164,7 @@ class ChangeWriter:
         if (new.content, new.when_to_use) == (old.content, old.when_to_use):
             self._rows.replace(found, new)
         else:
-            new = replace(new, valid_from_ms=self._now_ms)
+            new = replace(new, valid_from_ms=max(self._now_ms, old.valid_from_ms))
             self._rows.rewrite(found, new, self._accept(change.vector))
         return Changed(state=ChangeState.UPDATED, memory_id=old.id, memory=new)
 
@@ -171,7 +176,7 @@ class ChangeWriter:
         return Changed(state=ChangeState.UPDATED, memory_id=old.id, memory=new)
 
     def _delete(self, found: Stored) -> Changed:
-        family = self._rows.list_family(found)
+        family = [each for each in self._rows.list_family(found) if each.memory.deleted_ms is None]
         graves = [
             replace(each.memory, deleted_ms=self._now_ms, version=each.memory.version + 1, **self._rows.stamp())
             for each in family
@@ -180,12 +185,21 @@ class ChangeWriter:
         return Changed(state=ChangeState.DELETED, memory_id=found.memory.id, memory=graves[0])
 
     def _restore(self, found: Stored, change: Restore) -> Changed:
-        """The memory comes back with its earlier revisions."""
+        """The memory comes back with the earlier revisions that were deleted with it, not with those deleted before."""
         if not found.memory.content:
             raise NotFound(f"memory {found.memory.id} was purged: its text is gone for good")
         back = replace(found.memory, deleted_ms=None, version=found.memory.version + 1, **self._rows.stamp())
-        family = self._rows.list_family(found)
+        revisions = [
+            each
+            for each in self._rows.list_family(found)[1:]
+            if each.memory.deleted_ms == found.memory.deleted_ms and each.memory.content
+        ]
         self._rows.unearth(found, back, self._accept(change.vector))
-        for each in family[1:]:
-            self._rows.unearth(each, replace(each.memory, deleted_ms=None, **self._rows.stamp()), None)
+        for each in revisions:
+            past = replace(each.memory, deleted_ms=None, version=each.memory.version + 1, **self._rows.stamp())
+            self._rows.unearth(each, past, None)
         return Changed(state=ChangeState.RESTORED, memory_id=found.memory.id, memory=back)
+
+
+def _earlier(end_ms: int | None, other_ms: int) -> int:
+    return other_ms if end_ms is None else min(end_ms, other_ms)

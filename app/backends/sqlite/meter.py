@@ -1,5 +1,6 @@
 """Counts of use by day, buffered in RAM and written every few seconds."""
 
+import logging
 import threading
 from collections.abc import Iterable
 
@@ -9,6 +10,8 @@ from app.backends.sqlite.connections import Readers, Writer
 from app.backends.sqlite.statements import select_rows
 from app.domain.usage import UsageRecord
 from app.errors import StoreError
+
+log = logging.getLogger("reme.meter")
 
 _FLUSH_S = 2.0
 _Key = tuple[str, str, str, str, str]
@@ -87,10 +90,13 @@ class SqliteMeter:
             raise
 
     def close(self) -> None:
-        """Stop the thread and write what is buffered."""
+        """Stop the thread and write what is buffered; counts that a full or busy store refuses are lost."""
         self._stop.set()
         self._thread.join()
-        self.flush()
+        try:
+            self.flush()
+        except StoreError as fault:
+            log.warning("the last counts of use were not written: %s", fault, extra={"operation": "stop"})
 
     def _run(self) -> None:
         while not self._stop.wait(_FLUSH_S):

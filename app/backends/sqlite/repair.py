@@ -160,10 +160,21 @@ def _save_table(damaged: apsw.Connection, fresh: apsw.Connection, table: str) ->
         parts = _read_on(damaged, f"SELECT {listed} FROM {table}")
     with suppress(*UNREADABLE):
         for rows, unread in parts:
-            fresh.executemany(insert, rows)
-            lost += len(unread)
+            lost += len(unread) + _insert(fresh, insert, rows)
     if lost:
         yield Finding(check="lost", problem=f"rows of {table} do not read any more", rows=lost, repairable=False)
+
+
+def _insert(fresh: apsw.Connection, insert: str, rows: list[Row]) -> int:
+    """Insert rows and return how many were refused, because they hold what was never written."""
+    try:
+        with fresh:
+            fresh.executemany(insert, rows)
+    except (apsw.ConstraintError, apsw.MismatchError):
+        if len(rows) == 1:
+            return 1
+        return sum(_insert(fresh, insert, [row]) for row in rows)
+    return 0
 
 
 def _read_on(connection: apsw.Connection, sql: str) -> Iterator[tuple[list[Row], list[int]]]:

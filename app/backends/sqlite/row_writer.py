@@ -55,12 +55,12 @@ class RowWriter:
         found = self.select("id = ?", memory_id)
         return found[0] if found else None
 
-    def find_new(self, column: str, value: str, where: str = "") -> Stored | None:
+    def find_new(self, column: str, value: str, where: str = "", *values: object) -> Stored | None:
         """A row by its id or hash; what is collected is written first only if it may be among it."""
         if value in self._collected:
             self.flush()
         row = select_row(
-            self._connection, f"{_SELECT} WHERE workspace = ? AND {column} = ?{where}", (self.workspace, value)
+            self._connection, f"{_SELECT} WHERE workspace = ? AND {column} = ?{where}", (self.workspace, value, *values)
         )
         return None if row is None else Stored(number=row[0], memory=read_memory(row))
 
@@ -103,8 +103,8 @@ class RowWriter:
             old,
             id=make_uuid7(self.now_ms),
             superseded=True,
-            valid_to_ms=self.now_ms if old.valid_to_ms is None else min(old.valid_to_ms, self.now_ms),
-            revision_of=old.id,
+            valid_to_ms=new.valid_from_ms if old.valid_to_ms is None else min(old.valid_to_ms, new.valid_from_ms),
+            revision_of=old.revision_of or old.id,
             **{**self.stamp(), "updated_ms": old.updated_ms},
         )
         self._update_row(found, past)

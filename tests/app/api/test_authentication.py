@@ -76,7 +76,10 @@ def test_a_caller_elsewhere_needs_a_key(client: TestClient, address: str) -> Non
     assert make_client(client.app, (address, 1)).get("/v1/workspaces").status_code == 401  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8002", "127.0.0.1.evil.example", "", "localhost.evil"])
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8002", "127.0.0.1.evil.example", "", "localhost.evil", "[::1", "[x]", "127.0.0.1]"],
+)
 def test_a_web_page_cannot_rebind_its_name_to_this_machine(client: TestClient, host: str) -> None:
     assert client.get("/v1/workspaces", headers={"Host": host}).status_code == 401
 
@@ -90,6 +93,7 @@ def test_a_web_page_of_another_origin_needs_a_key(open_client: Start) -> None:
     client = open_client()
     assert client.get("/v1/workspaces", headers={"Origin": "https://evil.example"}).status_code == 401
     assert client.get("/v1/workspaces", headers={"Origin": "null"}).status_code == 401
+    assert client.get("/v1/workspaces", headers={"Origin": "http://[127.0.0.1:8002"}).status_code == 401
     assert client.get("/v1/workspaces", headers={"Origin": "http://127.0.0.1:8002"}).status_code == 200
     client = open_client(http={"cors_origins": ("https://app.example", "*")})
     assert client.get("/v1/workspaces", headers={"Origin": "https://app.example"}).status_code == 200

@@ -1,14 +1,16 @@
 """What the 0.2 API does here that the golden pairs do not show: differences on purpose, odd bodies, limits."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from app.api.compat.dumps import locate_dump
+from app.api.compat.dumps import locate_dump, write_dump
 from app.domain.access import LOCAL_ADMIN, Role
 from app.errors import InvalidRequest
 from tests.app.api.world import services_of
@@ -171,9 +173,44 @@ class TestDumps:
 
         monkeypatch.setattr("app.api.compat.dumps.os.fsync", fail)
         answer = self.dump(client, ".")
-        assert (answer.status_code, answer.json()["success"]) == (500, False)
-        assert "No space left" in answer.json()["answer"]
+        assert (answer.status_code, answer.json()["metadata"]["error"]) == (507, "store-full")
+        assert "free some space" in answer.json()["answer"]
         assert [path for path in (tmp_path / ".reme").rglob("*") if path.is_file()] == []
+
+    @pytest.mark.parametrize("path", ["x" * 300, "a/" + "é" * 150, "u1.jsonl", "u1.jsonl/deeper", "\ud800"])
+    @pytest.mark.parametrize("action", ["dump", "load"])
+    def test_a_path_that_no_folder_can_have(self, client: TestClient, path: str, action: str) -> None:
+        assert self.dump(client, ".").status_code == 200
+        body = json.dumps({"workspace_id": "u1", "action": action, "path": path})
+        answer = client.post("/vector_store", content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["metadata"]["error"]) == (400, "invalid-request")
+
+    def test_a_workspace_whose_name_is_too_long_for_a_file(self, client: TestClient) -> None:
+        names = ["a" + ":" * 127, "a" + ":" * 126 + "@"]
+        for name in names:
+            post(client, "/add_task_memory", workspace_id=name, memory_list=[{**TASK, "content": name}])
+            assert self.dump(client, ".", name).json()["metadata"] == {"action_result": {"size": 1}}
+        for name in names:
+            loaded = post(client, "/vector_store", workspace_id=name, action="load", path=".")
+            assert loaded["metadata"]["action_result"] == {"size": 0, "duplicates": 1, "rejected": 0}
+
+    def test_dumps_of_a_workspace_at_once_are_each_whole(self, tmp_path: Path) -> None:
+        def lines(text: str, entered: Event, other: Event) -> Iterator[dict[str, str]]:
+            yield {"content": text}
+            entered.set()
+            assert other.wait(10)
+            yield {"content": text}
+
+        file, one, two = tmp_path / "u1.jsonl", Event(), Event()
+        with ThreadPoolExecutor(2) as threads:
+            dumps = [
+                threads.submit(write_dump, file, lines("one", one, two)),
+                threads.submit(write_dump, file, lines("two, which is longer", two, one)),
+            ]
+            assert [dump.result(20) for dump in dumps] == [2, 2]
+        kept = [json.loads(line)["content"] for line in file.read_text().splitlines()]
+        assert kept in (["one"] * 2, ["two, which is longer"] * 2)
+        assert list(tmp_path.iterdir()) == [file]
 
     def test_a_dump_that_cannot_be_read(self, client: TestClient, tmp_path: Path) -> None:
         self.dump(client, ".")
@@ -212,6 +249,21 @@ def test_a_validation_failure_has_fastapis_shape(client: TestClient) -> None:
     detail = answer.json()["detail"][0]
     assert (detail["type"], detail["loc"], detail["msg"]) == ("missing", ["body", "query"], "Field required")
     assert detail["input"] == {"top_k": 3, "workspace_id": "u1"}
+
+
+def test_a_number_that_is_none_is_answered_in_json(client: TestClient) -> None:
+    content = b'{"top_k": NaN, "query": "x"}'
+    answer = client.post("/retrieve_task_memory", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert json.loads(answer.text, parse_constant=pytest.fail)["detail"][0]["input"] == "nan"
+
+
+def test_a_refusal_repeats_only_so_much(client: TestClient) -> None:
+    many = client.post("/summary_task_memory", json={"trajectories": [7] * 5000})
+    assert len(many.json()["detail"]) == 100
+    large = client.post("/retrieve_task_memory", json={"top_k": ["x" * 10_000], "query": 5})
+    assert large.json()["detail"][1]["input"] == "..."
+    assert len(large.content) < 5000
 
 
 def test_a_deletion_follows_its_rule(client: TestClient) -> None:

@@ -208,6 +208,67 @@ def test_a_form_is_no_json(client: TestClient) -> None:
         assert answer.status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/retrieve_task_memory", {"deep": "{deep}"}),
+        ("POST", "/v1/workspaces/ws/memories", {"type": "task", "content": "x", "metadata": {"a": "{deep}"}}),
+        (
+            "POST",
+            "/v1/workspaces/ws/memories:batch",
+            {"memories": [{"type": "task", "content": "x", "details": "{deep}"}]},
+        ),
+        ("POST", "/v1/workspaces", {"id": "ws", "metadata": {"a": "{deep}"}}),
+        ("POST", "/add_task_memory", {"memory_list": [{"content": "x", "metadata": {"a": "{deep}"}}]}),
+        ("POST", "/add_tool_call_result", {"tool_call_results": [{"tool_name": "x", "output": "{deep}"}]}),
+        ("POST", "/v1/workspaces/ws/search", {"query": "x", "filter": {"metadata": {"a": "{deep}"}}}),
+    ],
+)
+@pytest.mark.parametrize("prefer", ["", "respond-async"])
+@pytest.mark.parametrize("depth", [200, 900, 100_000])
+def test_what_is_nested_deeply_harms_nobody(
+    client: TestClient, method: str, path: str, body: dict[str, Any], prefer: str, depth: int
+) -> None:
+    for opening, closing in (("[", "]"), ('{"a":', "}")):
+        text = json.dumps(body).replace('"{deep}"', f"{opening * depth}1{closing * depth}")
+        headers = {"Content-Type": "application/json", "Prefer": prefer}
+        answer = client.request(method, path, content=text, headers=headers)
+        assert answer.status_code < 500
+        json.loads(answer.text)
+
+
+@pytest.mark.parametrize("path", ["/v1/workspaces/import", "/v1/workspaces/ws/users/import"])
+def test_only_an_import_may_be_large(open_client: Start, path: str) -> None:
+    client = open_client(http={"max_body_bytes": 2000, "max_import_bytes": 5000})
+    for method in ("PATCH", "PUT", "POST"):
+        answer = client.request(method, path, content=b" " * 3000, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 413
+
+
+def test_a_caller_who_hangs_up_is_no_failure_of_ours(app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
+    import anyio
+
+    async def hang_up() -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            raise AssertionError("nobody is there to hear")
+
+        headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/x-ndjson")]
+        scope = {
+            "type": "http", "http_version": "1.1", "method": "POST", "path": "/v1/workspaces/ws/import",
+            "raw_path": b"", "query_string": b"", "root_path": "", "scheme": "http", "headers": headers,
+            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8002),
+        }  # fmt: skip
+        await app(scope, receive, send)
+
+    capsys.readouterr()
+    anyio.run(hang_up)
+    line = next(line for line in log_lines(capsys) if line["logger"] == "reme.http")
+    assert (line["http_status"], line["level"], line["operation"]) == (499, "INFO", "import_memories")
+
+
 def test_browsers_of_named_origins_may_ask(open_client: Start) -> None:
     client = open_client(http={"cors_origins": ("https://app.example",)})
     preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.backends.clock import SteppingClock
 from app.backends.memory import open_store
-from app.domain.change import Change, Changed, Delete, RecordUse, Update
+from app.domain.change import Change, Changed, Delete, RecordUse, Restore, Update
 from app.domain.memory import Layer, Memory, MemoryKind, MemoryPatch, Scope
 from app.domain.query import Comparison, Condition, MemoryFilter
 from app.errors import MemoryServiceError
@@ -69,6 +69,8 @@ ADDITIONS = st.builds(
     slot=st.sampled_from(["", "", "drink"]),
     tags=TAGS,
     metadata=METADATA,
+    valid_from_ms=st.none() | st.none() | st.integers(START_MS - 5, START_MS),
+    valid_to_ms=st.none() | st.none() | st.integers(START_MS, START_MS + 60),
 )
 PICKS = st.integers(0, 30)
 STEPS = st.one_of(
@@ -77,6 +79,8 @@ STEPS = st.one_of(
     st.tuples(st.just("rewrite"), PICKS, st.sampled_from(["new text", "another"])),
     st.tuples(st.just("patch"), PICKS, TAGS, METADATA),
     st.tuples(st.just("delete"), PICKS),
+    st.tuples(st.just("restore"), PICKS),
+    st.tuples(st.just("wait"), st.integers(1, 20)),
     st.tuples(st.just("use"), PICKS),
     st.tuples(st.just("purge"), st.sampled_from(["ann", None]), st.none() | st.integers(0, 60)),
     st.tuples(st.just("search"), st.sampled_from(TEXTS), FILTERS, st.none() | st.integers(-1, 60)),
@@ -117,6 +121,10 @@ class Player:
                 return self.commit(scope, Update(memory_id=self.pick(number), patch=patch))
             case ("delete", int(number)):
                 return self.commit(scope, Delete(memory_id=self.pick(number)))
+            case ("restore", int(number)):
+                return self.commit(scope, Restore(memory_id=self.pick(number), vector=vector_of("restored")))
+            case ("wait", int(wait_ms)):
+                return self.clock.step(wait_ms)
             case ("use", int(number)):
                 return self.commit(scope, RecordUse(memory_id=self.pick(number), utility=0.5))
             case ("purge", user_id, before):

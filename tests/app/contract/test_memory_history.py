@@ -251,3 +251,61 @@ def test_an_imported_revision_goes_with_its_memory(backend: Backend, clock: Step
     change(backend, Delete(memory_id=memory.id))
     assert held(backend, "tea", 1500) == set()
     assert backend.memories.get(HERE, [past.id]) == ()
+
+
+def test_a_revision_that_is_changed_still_goes_with_its_memory(backend: Backend, clock: SteppingClock) -> None:
+    memory = add(backend, "drinks tea")
+    before_ms = clock.now_ms()
+    clock.step()
+    change(backend, updating(memory, content="drinks coffee"))
+    (earlier,) = [found for found in scan_all(backend, superseded=True) if found.id != memory.id]
+    clock.step()
+    change(backend, updating(earlier, content="drinks milk"))
+    assert {found.revision_of for found in scan_all(backend, superseded=True)} == {"", memory.id}
+    change(backend, Delete(memory_id=memory.id))
+    assert scan_all(backend, superseded=True) == []
+    assert held(backend, "drinks tea", before_ms) == set()
+
+
+def test_a_revision_that_was_deleted_before_its_memory_stays_deleted(backend: Backend, clock: SteppingClock) -> None:
+    memory = add(backend, "drinks tea")
+    before_ms = clock.now_ms()
+    for text in ("drinks coffee", "drinks milk"):
+        clock.step()
+        change(backend, updating(memory, content=text))
+    oldest = next(found for found in scan_all(backend, superseded=True) if found.content == "drinks tea")
+    clock.step()
+    change(backend, Delete(memory_id=oldest.id))
+    clock.step()
+    backend.memories.purge(HERE, deleted_before_ms=clock.now_ms())
+    change(backend, Delete(memory_id=memory.id))
+    clock.step()
+    change(backend, Restore(memory_id=memory.id, vector=adding("drinks milk").vector))
+    assert set(texts(scan_all(backend, superseded=True))) == {"drinks coffee", "drinks milk"}
+    assert held(backend, "drinks tea", before_ms) == set()
+
+
+def test_what_has_ended_can_be_stated_again(backend: Backend, clock: SteppingClock) -> None:
+    ended = add(backend, "lives near the sea", valid_to_ms=clock.now_ms() + 10)
+    end_ms = clock.step(10)
+    assert held(backend, "lives", None) == set()
+    again = change(backend, adding("lives near the sea"))
+    assert (again.state, again.memory_id == ended.id) == (ChangeState.CREATED, False)
+    assert held(backend, "lives", None) == held(backend, "lives", end_ms) == {"lives near the sea"}
+
+
+def test_a_newer_statement_does_not_lengthen_one_that_has_ended(backend: Backend, clock: SteppingClock) -> None:
+    start_ms = clock.now_ms()
+    paris = add(backend, "lives in Paris", slot="home", valid_to_ms=start_ms + 10)
+    clock.step(20)
+    change(backend, adding("lives in Rome", slot="home"))
+    assert read(backend, paris.id).valid_to_ms == start_ms + 10
+    assert held(backend, "lives", start_ms + 15) == set()
+
+
+def test_a_later_statement_does_not_lengthen_one_that_ends_before_it(backend: Backend, clock: SteppingClock) -> None:
+    now_ms = clock.now_ms()
+    add(backend, "lives in Rome", slot="home", valid_from_ms=now_ms + 100)
+    paris = add(backend, "lives in Paris", slot="home", valid_from_ms=now_ms, valid_to_ms=now_ms + 50)
+    assert (paris.superseded, paris.valid_to_ms) == (True, now_ms + 50)
+    assert held(backend, "lives", now_ms + 60) == set()

@@ -317,3 +317,14 @@ def test_use_is_metered(bench: Bench) -> None:
     assert {record.model for record in bench.store.meter.read("acme") if record.operation == "embed"} == {
         bench.embedder.identity.model
     }
+
+
+def test_what_a_memory_once_said_is_not_rewritten(bench: Bench) -> None:
+    memory = add(bench, "likes green tea")
+    bench.memories.update(ADMIN, "w", memory.id, MemoryPatch(content="likes coffee"))
+    listed = bench.memories.scan(ADMIN, "w", MemoryFilter(), superseded=True).items
+    (earlier,) = [each for each in listed if each.revision_of]
+    with pytest.raises(InvalidRequest, match=f"what memory {memory.id} once said"):
+        bench.memories.update(ADMIN, "w", earlier.id, MemoryPatch(content="never liked tea"))
+    assert bench.memories.update(ADMIN, "w", earlier.id, MemoryPatch(tags=("old",))).tags == ("old",)
+    assert bench.memories.get(ADMIN, "w", earlier.id).content == "likes green tea"

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,29 @@ def test_secrets_are_masked_in_tracebacks() -> None:
     assert "Traceback" in str(line["traceback"])
     assert KEY not in str(line)
     assert "hunter2" not in str(line)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 1_000_000 + "password",
+        "password" * 100_000,
+        'password="' * 100_000,
+        "password='" + "\\" * 500_000,
+        "password" + " " * 500_000 + "x",
+        "bearer " * 100_000,
+        "rk_" * 300_000,
+        "password=" * 100_000,
+    ],
+)
+def test_masking_takes_time_in_proportion(text: str) -> None:
+    started = time.perf_counter()
+    Masker(LogSettings().mask).mask_text(text)
+    assert time.perf_counter() - started < 3
+
+
+def test_numbers_that_json_does_not_know_become_texts() -> None:
+    assert Masker([]).mask({"a": float("nan"), "b": [float("inf"), 1.5]}) == {"a": "nan", "b": ["inf", 1.5]}
 
 
 def test_fields_to_mask_are_a_setting() -> None:
