@@ -90,8 +90,9 @@ class Transaction:
     def _settle_slot(self, memory: Memory, *, dated: bool) -> tuple[Memory, tuple[str, ...]]:
         """Let the newest statement of a slot stand; returns the memory and the ids of those that it superseded.
 
-        A statement is newer when it holds from a later moment on. One that names no moment (`dated` is false) is the
-        newest, whatever the wall clock says.
+        A statement is newer when it holds from a later moment on. One that names no moment (`dated` is false) is newer
+        than all but those that are planned, whatever the wall clock says. One that is planned ends the present one
+        only when its time comes.
         """
         if not memory.slot or memory.superseded:
             return memory, ()
@@ -101,18 +102,21 @@ class Transaction:
             for row in self.shelf.rows.values()
             if row.current and (row.memory.user_id, row.memory.kind, row.memory.slot) == slot
         ]
+        planned = {id(row) for row in rivals if row.memory.valid_from_ms > max(self._now_ms, row.memory.created_ms)}
         if not dated:
-            from_ms = max([memory.valid_from_ms, *(row.memory.valid_from_ms for row in rivals)])
-            memory = replace(memory, valid_from_ms=from_ms)
+            said = [row.memory.valid_from_ms for row in rivals if id(row) not in planned]
+            memory = replace(memory, valid_from_ms=max([memory.valid_from_ms, *said]))
         superseded_ids = []
         for row in rivals:
             rival = row.memory
-            if rival.valid_from_ms <= memory.valid_from_ms:
-                end_ms = _earlier(rival.valid_to_ms, memory.valid_from_ms)
-                superseded_ids.append(self._revise(row, superseded=True, valid_to_ms=end_ms).memory.id)
-            else:
+            if rival.valid_from_ms > memory.valid_from_ms if dated else id(row) in planned:
                 end_ms = _earlier(memory.valid_to_ms, rival.valid_from_ms)
-                memory = replace(memory, superseded=True, valid_to_ms=end_ms)
+                memory = replace(memory, superseded=end_ms <= self._now_ms, valid_to_ms=end_ms)
+                continue
+            end_ms = _earlier(rival.valid_to_ms, max(memory.valid_from_ms, rival.valid_from_ms))
+            over = end_ms <= max(self._now_ms, rival.valid_from_ms)
+            self._revise(row, superseded=over, valid_to_ms=end_ms)
+            superseded_ids += [rival.id] if over else []
         return memory, tuple(superseded_ids)
 
     def _update(self, row: Row, change: Update) -> Changed:
@@ -158,7 +162,8 @@ class Transaction:
         for revision in self._revisions(row.memory.id):
             if revision.memory.deleted_ms == deleted_ms and not revision.purged:
                 self._revise(revision, deleted_ms=None)
-        row = self._revise(row, deleted_ms=None)
+        memory, _ = self._settle_slot(row.memory, dated=True)
+        row = self._revise(row, deleted_ms=None, superseded=memory.superseded, valid_to_ms=memory.valid_to_ms)
         if vector is not None:
             row = replace(row, vector=vector)
             self.shelf.put(row)

@@ -35,7 +35,10 @@ def holds(memory: Memory, as_of_ms: int | None, *, now_ms: int) -> bool:
     if memory.deleted_ms is not None:
         return False
     if as_of_ms is None:
-        return not memory.superseded and (memory.valid_to_ms is None or now_ms < memory.valid_to_ms)
+        if memory.superseded or (memory.valid_to_ms is not None and memory.valid_to_ms <= now_ms):
+            return False
+        # what is planned waits for its time; a wall clock that ran back hides nothing that was said
+        return memory.valid_from_ms <= max(memory.created_ms, now_ms)
     return memory.valid_from_ms <= as_of_ms and (memory.valid_to_ms is None or as_of_ms < memory.valid_to_ms)
 
 

@@ -66,8 +66,8 @@ class ChangeWriter:
         twin = self._find_twin(draft, digest)
         if twin is not None:
             return self._join(twin, draft)
-        settles = draft.slot and not draft.revision_of
-        ended_ids, later_ms = self._settle_slot(draft) if settles else ((), None)
+        from_ms = draft.created_ms if draft.valid_from_ms is None else draft.valid_from_ms
+        ended_ids, later_ms = ((), None) if draft.revision_of else self._settle_slot(draft, from_ms)
         memory = self._make(draft, later_ms)
         self._rows.insert(memory, digest, vector)
         return Changed(state=ChangeState.CREATED, memory_id=memory.id, memory=memory, superseded_ids=ended_ids)
@@ -97,31 +97,35 @@ class ChangeWriter:
         self._rows.replace(twin, new)
         return Changed(state=ChangeState.DUPLICATE, memory_id=old.id, memory=new)
 
-    def _settle_slot(self, draft: MemoryDraft) -> tuple[tuple[str, ...], int | None]:
-        """What a statement of a slot ends, and from when on a later one stands in its place, if one does."""
-        if draft.valid_to_ms is not None and draft.valid_to_ms <= self._now_ms:
+    def _settle_slot(self, of: MemoryDraft | Memory, from_ms: int | None) -> tuple[tuple[str, ...], int | None]:
+        """The ids that a statement of a slot ends, and from when on a later statement stands in its place.
+
+        A statement that names no moment is newer than all but those that are planned, and one that is
+        planned ends the present one only when its time comes.
+        """
+        if not of.slot or (of.valid_to_ms is not None and of.valid_to_ms <= self._now_ms):
             return (), None
         standing = self._rows.select(
-            f"slot = ? AND slot <> '' AND user_id = ? AND kind = ?{_STANDING}",
-            draft.slot,
-            draft.user_id,
-            draft.kind.value,
+            f"slot = ? AND slot <> '' AND user_id = ? AND kind = ?{_STANDING}", of.slot, of.user_id, of.kind.value
         )
-        if draft.valid_from_ms is not None:
-            later = [each.memory.valid_from_ms for each in standing if each.memory.valid_from_ms > draft.valid_from_ms]
-            if later:
-                return (), min(later)
-        start_ms = self._now_ms if draft.valid_from_ms is None else draft.valid_from_ms
+        start_ms = self._now_ms if from_ms is None else from_ms
+        ended: list[str] = []
+        later: list[int] = []
         for each in standing:
             old = each.memory
+            if old.valid_from_ms > (max(self._now_ms, old.created_ms) if from_ms is None else start_ms):
+                later.append(old.valid_from_ms)
+                continue
             end_ms = _earlier(old.valid_to_ms, max(start_ms, old.valid_from_ms))
-            new = replace(old, superseded=True, valid_to_ms=end_ms, version=old.version + 1, **self._rows.stamp())
+            over = end_ms <= max(self._now_ms, old.valid_from_ms)
+            new = replace(old, superseded=over, valid_to_ms=end_ms, version=old.version + 1, **self._rows.stamp())
             self._rows.replace(each, new)
-        return tuple(each.memory.id for each in standing), None
+            ended += [old.id] if over else []
+        return tuple(ended), min(later, default=None)
 
     def _make(self, draft: MemoryDraft, later_ms: int | None) -> Memory:
         valid_to_ms = draft.valid_to_ms if later_ms is None else _earlier(draft.valid_to_ms, later_ms)
-        outlived = later_ms is not None or (valid_to_ms is not None and valid_to_ms <= self._now_ms)
+        outlived = valid_to_ms is not None and valid_to_ms <= self._now_ms
         created_ms = self._now_ms if draft.created_ms is None else draft.created_ms
         stamp = self._rows.stamp()
         if draft.updated_ms is not None:
@@ -188,7 +192,16 @@ class ChangeWriter:
         """The memory comes back with the earlier revisions that were deleted with it, not with those deleted before."""
         if not found.memory.content:
             raise NotFound(f"memory {found.memory.id} was purged: its text is gone for good")
-        back = replace(found.memory, deleted_ms=None, version=found.memory.version + 1, **self._rows.stamp())
+        later_ms = None if found.memory.superseded else self._settle_slot(found.memory, found.memory.valid_from_ms)[1]
+        end_ms = found.memory.valid_to_ms if later_ms is None else _earlier(found.memory.valid_to_ms, later_ms)
+        back = replace(
+            found.memory,
+            deleted_ms=None,
+            valid_to_ms=end_ms,
+            superseded=found.memory.superseded or (end_ms is not None and end_ms <= self._now_ms),
+            version=found.memory.version + 1,
+            **self._rows.stamp(),
+        )
         revisions = [
             each
             for each in self._rows.list_family(found)[1:]

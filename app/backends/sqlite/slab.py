@@ -53,6 +53,8 @@ class SlabView:
         elif not self.plain:
             masks.append((columns["gone"] | columns["superseded"]) == 0)
             masks.append(columns["valid_to_ms"] > now_ms)
+            # what is planned waits for its time; a wall clock that ran back hides nothing that was said
+            masks.append(columns["valid_from_ms"] <= np.maximum(columns["created_ms"], now_ms))
         for name, codes in (
             ("kind", [KIND_CODES[kind] for kind in memory_filter.kinds]),
             ("layer", [LAYER_CODES[layer] for layer in memory_filter.layers]),
@@ -147,7 +149,8 @@ class Slab:
         live = (columns["gone"] | columns["superseded"]) == 0
         self._live += sign * int(live.sum())
         self._units += sign * int(columns["length"][live].sum(dtype=np.int64))
-        self._exceptions += sign * int((~live | (columns["valid_to_ms"] != FOREVER)).sum())
+        planned = columns["valid_from_ms"] > columns["created_ms"]
+        self._exceptions += sign * int((~live | planned | (columns["valid_to_ms"] != FOREVER)).sum())
 
     def _decode(self, rows: Sequence[_Row]) -> dict[str, Column]:
         if any(len(row[1]) != RECORD.itemsize or len(row[2] or b"") not in (0, self._width) for row in rows):

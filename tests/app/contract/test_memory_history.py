@@ -110,9 +110,11 @@ def test_one_statement_of_a_slot_stands_after_a_restoring_too(backend: Backend, 
     clock.step()
     rome = add(backend, "lives in Rome", slot="home")
     change(backend, Restore(memory_id=paris.id))
+    assert held(backend, "lives", None) == {"lives in Rome"}
+    assert read(backend, paris.id).valid_to_ms == rome.valid_from_ms
     clock.step()
     outcome = change(backend, adding("lives in Oslo", slot="home"))
-    assert set(outcome.superseded_ids) == {paris.id, rome.id}
+    assert outcome.superseded_ids == (rome.id,)
     assert texts(scan_all(backend)) == ["lives in Oslo"]
 
 
@@ -307,5 +309,21 @@ def test_a_later_statement_does_not_lengthen_one_that_ends_before_it(backend: Ba
     now_ms = clock.now_ms()
     add(backend, "lives in Rome", slot="home", valid_from_ms=now_ms + 100)
     paris = add(backend, "lives in Paris", slot="home", valid_from_ms=now_ms, valid_to_ms=now_ms + 50)
-    assert (paris.superseded, paris.valid_to_ms) == (True, now_ms + 50)
+    assert (paris.superseded, paris.valid_to_ms) == (False, now_ms + 50)
     assert held(backend, "lives", now_ms + 60) == set()
+
+
+def test_a_planned_statement_waits_for_its_time(backend: Backend, clock: SteppingClock) -> None:
+    oslo = add(backend, "lives in Oslo", slot="home")
+    moves_ms = clock.now_ms() + 1000
+    planned = change(backend, adding("lives in Rome", slot="home", valid_from_ms=moves_ms))
+    assert planned.superseded_ids == ()
+    assert held(backend, "lives", None) == {"lives in Oslo"}
+    assert held(backend, "lives", moves_ms) == {"lives in Rome"}
+    clock.step(10)
+    kiel = change(backend, adding("lives in Kiel", slot="home"))
+    assert kiel.superseded_ids == (oslo.id,)
+    assert held(backend, "lives", None) == {"lives in Kiel"}
+    clock.step(1000)
+    assert held(backend, "lives", None) == {"lives in Rome"}
+    assert held(backend, "lives", moves_ms - 1) == {"lives in Kiel"}
