@@ -6,6 +6,7 @@
 
 import logging
 import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ from app.backends.embedders.hashing import HashingEmbedder
 from app.backends.embedders.local import LocalEmbedder
 from app.backends.extractors.rule import RuleExtractor
 from app.domain.embedding import EmbeddingIdentity
-from app.errors import MemoryServiceError, SettingsError
+from app.errors import MemoryServiceError, SettingsError, StoreFull
 from app.ports import (
     Clock,
     Embedder,
@@ -64,6 +65,9 @@ DESCRIPTION = (
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CORS_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Prefer", "X-API-Key", "X-Request-Id")
 CORS_EXPOSED = ("ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-Id")
+
+LEAST_FREE_BYTES = 16 * 2**20
+"""Below this the service says that it is not ready: one batch of the largest memories takes some megabytes."""
 
 log = logging.getLogger("reme.main")
 
@@ -205,7 +209,7 @@ def _create_app(settings: Settings, store: Storage, embedder: CachingEmbedder, c
         doorkeeper=doorkeeper,
         readiness=Readiness(
             {
-                "store": store.spaces.identity,
+                "store": lambda: _check_store(settings, services),
                 # A text that no cache knows, so that the model really works.
                 "embedder": lambda: embedder.embed_query(f"ready at {clock.now_ms()}"),
             }
@@ -282,6 +286,19 @@ def _file_bytes(settings: Settings) -> int:
     path = settings.store_path
     files = (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
     return sum(file.stat().st_size for file in files if file.exists())
+
+
+def _check_store(settings: Settings, services: Services) -> None:
+    """Raise where a search or a write would fail: another embedding in the store, or a full disk under it."""
+    services.reembedding.check()
+    if settings.store.backend == "memory":
+        return
+    free = shutil.disk_usage(settings.data_dir).free
+    if free < LEAST_FREE_BYTES:
+        raise StoreFull(
+            f"{free / 2**20:.0f} MiB are left under {settings.data_dir}, less than {LEAST_FREE_BYTES / 2**20:.0f}: "
+            "free some space"
+        )
 
 
 def _version() -> str:

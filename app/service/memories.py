@@ -1,6 +1,8 @@
 """Memories: add, read, change, delete, restore, count use, erase."""
 
 from collections.abc import Sequence
+from random import random
+from time import sleep
 
 from app.domain.access import Permission, Principal
 from app.domain.change import (
@@ -35,7 +37,7 @@ from app.service.metering import record_of
 
 PAGE = 1_000
 """The most memories of a page."""
-ATTEMPTS = 5
+ATTEMPTS = 50
 """How often a change without an expected version is tried against changes that come in between."""
 
 
@@ -136,6 +138,7 @@ class Memories:
             except VersionConflict:
                 if expected_version is not None or attempt == ATTEMPTS:
                     raise
+                sleep(random() * min(attempt, 10) / 1000)  # noqa: S311 - so that rivals do not meet again
         raise AssertionError("the loop returns or raises")
 
     def delete(

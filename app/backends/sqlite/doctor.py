@@ -32,6 +32,11 @@ WRONG_VECTOR = (
     " length(embedding) / 2)"
 )
 """A condition on `chunks_vec_default`: no memory to stand for, or not of the stamped embedding's dimensions."""
+FOREIGN = (
+    "FROM chunks_default c LEFT JOIN workspaces w ON w.number = c.workspace"
+    " WHERE (w.tenant_id, w.workspace_id) IS NOT (c.tenant_id, c.workspace_id)"
+)
+"""Memories `c` that name another workspace than the one that they are in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +109,19 @@ def _check_facts(connection: apsw.Connection) -> Iterator[Finding]:
     if unsound:
         problem = f"facts about the store do not read: {', '.join(unsound)}"
         yield Finding(check="facts", problem=problem, rows=len(unsound), repairable=True)
+
+
+def _check_owners(connection: apsw.Connection) -> Iterator[Finding]:
+    yield from _compare(
+        connection, "owners", "memories name another workspace than the one they are in", f"SELECT count(*) {FOREIGN}"
+    )
+    yield from _compare(
+        connection,
+        "owners",
+        "sources of memories are not listed",
+        "SELECT count(*) FROM (SELECT path, source FROM chunks_default WHERE text <> ''"
+        " EXCEPT SELECT path, source FROM files_default)",
+    )
 
 
 def _check_texts(connection: apsw.Connection) -> Iterator[Finding]:
@@ -254,6 +272,7 @@ def _check_clock(connection: apsw.Connection) -> Iterator[Finding]:
 
 _CHECKS = (
     _check_facts,
+    _check_owners,
     _check_texts,
     _check_terms,
     _check_vectors,

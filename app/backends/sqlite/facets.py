@@ -8,6 +8,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from app.backends.sqlite.statements import select_numbers
 from app.domain.memory import JsonObject
 from app.domain.query import Comparison, Condition, Scalar
 
@@ -54,17 +55,16 @@ def delete_facets(connection: apsw.Connection, facets: Iterable[Facet]) -> None:
 
 
 def _numbers(connection: apsw.Connection, where: str, values: tuple[Scalar, ...]) -> NDArray[np.int64]:
-    rows = connection.execute(f"SELECT number FROM chunks_facets_default WHERE {where}", values)
-    return np.unique(np.fromiter((row[0] for row in rows), np.int64))
+    return select_numbers(connection, f"SELECT number FROM chunks_facets_default WHERE {where}", values)
 
 
 def find_tagged(connection: apsw.Connection, workspace: int, tag: str) -> NDArray[np.int64]:
-    """The numbers of the memories with a tag, ascending."""
+    """The numbers of the memories with a tag."""
     return _numbers(connection, "workspace = ? AND name = ? AND value = ?", (workspace, TAG, tag))
 
 
 def find_meeting(connection: apsw.Connection, workspace: int, condition: Condition) -> tuple[NDArray[np.int64], bool]:
-    """The numbers that a condition lists, ascending, and whether they are the ones that meet it or that fail it."""
+    """The numbers that a condition lists, and whether they are the ones that meet it or that fail it."""
     where, bound = select_condition(condition)
     return _numbers(connection, f"workspace = ? AND {where}", (workspace, *bound)), is_met_by(condition)
 

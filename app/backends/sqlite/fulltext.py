@@ -14,7 +14,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from app.backends.sqlite.statements import select_rows
+from app.backends.sqlite.statements import select_numbers
 from app.backends.sqlite.tokens import encode_text, list_terms
 
 CAP, TERMS = 3000, 8
@@ -92,12 +92,11 @@ def weigh_texts(
 
 
 def _list_texts(connection: apsw.Connection, term: str, limit: int) -> NDArray[np.int64]:
-    rows = select_rows(
+    return select_numbers(
         connection,
-        "SELECT rowid FROM chunks_fts_default WHERE chunks_fts_default MATCH ? ORDER BY rowid DESC LIMIT ?",
+        "SELECT rowid AS number FROM chunks_fts_default WHERE chunks_fts_default MATCH ? ORDER BY rowid DESC LIMIT ?",
         (f'"{term}"', limit),
     )
-    return np.array(rows, np.int64).ravel()
 
 
 def _add_up(

@@ -10,7 +10,7 @@ import apsw
 
 from app.backends.sqlite.connections import Pragmas, open_connection
 from app.backends.sqlite.derived import DerivedRows
-from app.backends.sqlite.doctor import WRONG_VECTOR, Finding, examine_connection, list_unsound_facts
+from app.backends.sqlite.doctor import FOREIGN, WRONG_VECTOR, Finding, examine_connection, list_unsound_facts
 from app.backends.sqlite.faults import UNREADABLE, translated
 from app.backends.sqlite.rows import COLUMNS, read_memory
 from app.backends.sqlite.salvage import read_by_number, read_memories
@@ -54,7 +54,9 @@ def repair(path: Path) -> tuple[Finding, ...]:
             if any(finding.check == "pages" for finding in found):
                 found += _save_into_new(connection, path)
             else:
-                _drop_unreadable(connection)
+                with connection:
+                    _drop_unreadable(connection)
+                    _restore_owners(connection)
                 rebuild_derived(connection)
         finally:
             connection.close()
@@ -140,8 +142,8 @@ def _save_into_new(damaged: apsw.Connection, path: Path) -> list[Finding]:
         migrate(fresh, now_ms=time.time_ns() // 1_000_000)
         with fresh:  # one transaction, not one for every row
             findings = [finding for table in PRIMARY_TABLES for finding in _save_table(damaged, fresh, table)]
-            _restore_owners(fresh)
             _drop_unreadable(fresh)
+            _restore_owners(fresh)
         rebuild_derived(fresh)
         fresh.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
@@ -189,16 +191,21 @@ def _read_on(connection: apsw.Connection, sql: str) -> Iterator[tuple[list[Row],
     yield rows, unread
 
 
-def _restore_owners(fresh: apsw.Connection) -> None:
-    """Make workspaces and sources anew that memories name and that did not read any more."""
-    fresh.execute(
+def _restore_owners(connection: apsw.Connection) -> None:
+    """Make workspaces and sources anew that memories name; where the two differ, most memories are right."""
+    connection.execute(
+        "UPDATE OR IGNORE workspaces SET (tenant_id, workspace_id) = (SELECT tenant_id, workspace_id"
+        " FROM chunks_default WHERE workspace = workspaces.number GROUP BY 1, 2 ORDER BY count(*) DESC LIMIT 1)"
+        " WHERE number IN (SELECT workspace FROM chunks_default);"
         "INSERT OR IGNORE INTO workspaces (number, tenant_id, workspace_id, name, metadata, data_key_id,"
         " created_at, updated_at, version)"
         " SELECT workspace, tenant_id, workspace_id, '', '{}', lower(hex(randomblob(16))),"
         " min(created_at), max(updated_at), 1 FROM chunks_default GROUP BY workspace;"
         "INSERT OR IGNORE INTO files_default (path, source, hash, mtime, size, tenant_id, workspace_id)"
         " SELECT path, source, max(hash), max(updated_at) / 1000.0, sum(length(CAST(text AS BLOB))), tenant_id,"
-        " workspace_id FROM chunks_default WHERE text <> '' GROUP BY path, source"
+        " workspace_id FROM chunks_default WHERE text <> '' GROUP BY path, source;"
+        "UPDATE chunks_default SET (tenant_id, workspace_id) = (SELECT tenant_id, workspace_id FROM workspaces"
+        f" WHERE workspaces.number = workspace) WHERE number IN (SELECT c.number {FOREIGN})"
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import apsw
+import numpy as np
+from numpy.typing import NDArray
 
 Row = tuple[Any, ...]
 
@@ -22,6 +24,16 @@ def select_number(connection: apsw.Connection, sql: str, values: Sequence[Any] =
     """The integer that a statement yields; 0 where it yields no row."""
     row = connection.execute(sql, values).fetchone()
     return 0 if row is None else int(row[0])
+
+
+def select_numbers(connection: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> NDArray[np.int64]:
+    """The integers that a statement yields in its first column, named `number`.
+
+    They come as one text, which for thousands of rows takes a third of the time that rows take.
+    """
+    row = connection.execute(f"SELECT group_concat(number) FROM ({sql})", values).fetchone()
+    text = None if row is None else row[0]
+    return np.fromstring(str(text), np.int64, sep=",") if text is not None else np.empty(0, np.int64)
 
 
 def list_places(count: int) -> str:
