@@ -34,7 +34,8 @@ test: $(STAMP) ## All tests, real servers included
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/pytest -n auto
 
-test-full: test ## What takes longer: benchmarks and accuracy beside the tests
+test-full: test ## What takes longer: 1,000 kills and every disk call failing once, then benchmarks
+	@REME_KILLS=1000 $(BIN)/pytest -n auto tests/durability
 	@$(MAKE) --no-print-directory bench
 
 bench: $(STAMP) ## Time reme-size against bare Python and pandas, as ratios

@@ -1,0 +1,1 @@
+"""What was acknowledged is there: after a kill, a power cut, a failing or full disk, a damaged page."""
