@@ -29,6 +29,7 @@ class SqliteMeter:
         self._writer, self._readers = writer, readers
         self._counts: dict[_Key, list[int]] = {}
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reme-meter", daemon=True)
         self._thread.start()
@@ -71,6 +72,10 @@ class SqliteMeter:
 
     def flush(self) -> None:
         """Write the sums; what cannot be written now is kept for the next time."""
+        with self._flushing:  # who reads next must not overtake counts that are on their way
+            self._flush()
+
+    def _flush(self) -> None:
         with self._lock:
             counts, self._counts = self._counts, {}
         if not counts:

@@ -113,3 +113,25 @@ def test_a_store_closes_though_the_last_counts_cannot_be_written(
     assert "counts of use were not written" in caplog.text
     with pytest.raises(StoreError, match="closed"):
         remember(store, "two")
+
+
+def test_counts_on_their_way_to_the_file_are_read(opened: OpenStore) -> None:
+    store = opened()
+    record = UsageRecord(tenant_id="default", workspace_id="w", day="2026-11-22", operation="retrieve")
+    held, go = threading.Event(), threading.Event()
+
+    def hold(_: apsw.Connection) -> None:
+        held.set()
+        go.wait(10)
+
+    with ThreadPoolExecutor(3) as pool:
+        store.meter.record([record])
+        pool.submit(store.memories._writer.write, hold)
+        held.wait(10)
+        pool.submit(store.meter.flush)
+        while not store.meter._flushing.locked() or store.meter._counts:
+            threading.Event().wait(0.001)
+        reading = pool.submit(store.meter.read, "default")
+        threading.Event().wait(0.05)
+        go.set()
+        assert [line.calls for line in reading.result(10)] == [1]
