@@ -65,7 +65,7 @@ def open_store(
     synchronous: str = "FULL",
     busy_timeout_ms: int = 5000,
     cache_mb: int = 64,
-    slab_cache_mb: int = 256,
+    slab_cache_mb: int = 192,
     vfs: str | None = None,
 ) -> SqliteStore:
     """Open or make the store and bring its schema up to date.

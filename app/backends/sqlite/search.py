@@ -39,7 +39,7 @@ class SqliteSearchIndex:
     """Searches one workspace at a time; slabs of the workspaces searched last stay in RAM."""
 
     def __init__(
-        self, readers: Readers, *, embedding: ProcessEmbedding, clock: Clock, slab_cache_mb: int = 256
+        self, readers: Readers, *, embedding: ProcessEmbedding, clock: Clock, slab_cache_mb: int = 192
     ) -> None:
         self._readers, self._embedding, self._clock = readers, embedding, clock
         self._slabs: OrderedDict[tuple[int, int], Slab] = OrderedDict()
@@ -72,8 +72,8 @@ class SqliteSearchIndex:
             if found is None:
                 return []
             _, view, mask = found
-            places = _scan(view, mask, vector, None if exact else limit)
-            numbers, vectors = read_vectors(connection, view.numbers[places], self._embedding.identity.dimensions)
+            places = np.sort(_scan(view, mask, vector, None if exact else limit))
+            numbers, vectors = self._read(connection, view, places)
         scores = vectors @ vector
         best = np.argsort(-scores, kind="stable")[:limit]
         return [Candidate(number=int(numbers[place]), score=float(scores[place])) for place in best]
@@ -127,6 +127,13 @@ class SqliteSearchIndex:
             )
         return {int(key): vectors[place] for place, key in enumerate(keys)}
 
+    def _read(
+        self, connection: apsw.Connection, view: SlabView, places: NDArray[np.intp]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        if view.vectors is None:
+            return read_vectors(connection, view.numbers[places], self._embedding.identity.dimensions)
+        return view.vectors.read(connection, places, view.numbers[places])
+
     # -- what is looked at
 
     def _look(
@@ -157,7 +164,9 @@ class SqliteSearchIndex:
         with self._lock:
             slab = self._slabs.get(key)
             if slab is None:
-                slab = self._slabs[key] = Slab(workspace, self._embedding.identity.dimensions)
+                slab = self._slabs[key] = Slab(
+                    workspace, self._embedding.identity.dimensions, cached_bytes=self._limit_bytes * 2 // 3
+                )
                 self._held_bytes += slab.size_bytes
             self._slabs.move_to_end(key)
         before = slab.size_bytes

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.backends.sqlite.records import FOREVER, KIND_CODES, LAYER_CODES, RECORD, hash_name
 from app.backends.sqlite.signs import split_signs
+from app.backends.sqlite.vector_cache import VectorCache
 from app.domain.query import MemoryFilter
 from app.errors import StoreCorrupt
 
@@ -37,6 +38,7 @@ class SlabView:
     live: int
     plain: bool
     mean_length: float
+    vectors: VectorCache | None = None
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -85,8 +87,10 @@ class Slab:
     its former or its new state, and the row itself is fetched from the store in any case.
     """
 
-    def __init__(self, workspace: int, dimensions: int) -> None:
+    def __init__(self, workspace: int, dimensions: int, *, cached_bytes: int = 0) -> None:
         self.workspace = workspace
+        self._most_cached = cached_bytes // (2 * dimensions)
+        self._cache: VectorCache | None = VectorCache(dimensions)
         self._width = (dimensions + 7) // 8
         self._lock = threading.Lock()
         self._seq, self._count = -1, 0
@@ -98,7 +102,8 @@ class Slab:
     @property
     def size_bytes(self) -> int:
         """The RAM that the slab takes."""
-        return _EMPTY_BYTES + sum(column.nbytes for column in self._columns.values())
+        cached = 0 if self._cache is None else self._cache.nbytes
+        return _EMPTY_BYTES + cached + sum(column.nbytes for column in self._columns.values())
 
     def view(self, connection: apsw.Connection) -> SlabView:
         """The slab as of the connection's moment or later."""
@@ -109,11 +114,16 @@ class Slab:
                 self._merge(part)
                 changed = True
             if changed or self._view is None:
+                if self._count > self._most_cached:
+                    self._cache = None
+                if self._cache is not None:
+                    self._cache.hold(self._count)
                 self._view = SlabView(
                     columns={name: column[: self._count] for name, column in self._columns.items()},
                     live=self._live,
                     plain=self._exceptions == 0,
                     mean_length=self._units / self._live if self._live else 1.0,
+                    vectors=self._cache,
                 )
             return self._view
 
@@ -127,6 +137,8 @@ class Slab:
             self._account({name: column[places] for name, column in self._columns.items()}, -1)
             for name, column in self._columns.items():
                 column[places] = arrived[name][known]
+            if self._cache is not None:
+                self._cache.forget(places)
             self._account({name: column[known] for name, column in arrived.items()}, 1)
         self._append({name: column[fresh] for name, column in arrived.items()})
         self._seq = max(self._seq, *(row[0] for row in rows))
