@@ -1,5 +1,6 @@
 """Vectors of a workspace's memories that searches have compared before, so that they are not read again."""
 
+import threading
 from itertools import pairwise
 
 import apsw
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 from app.backends.sqlite.vectors import read_vectors
 
 _BLOCK = 8192
-"""Places in a block: a workspace grows by blocks, so that growing copies no vector."""
+_LEAST = 256
+"""Places in a block: a large workspace grows by blocks, so that growing copies no vector. A small one has one block of
+its own size, because the operating system may give memory in pages of two megabytes."""
 
 
 class VectorCache:
@@ -25,6 +28,7 @@ class VectorCache:
         self._blocks: list[NDArray[np.float16]] = []
         self._filled = np.zeros(0, np.bool_)
         self._held = 0
+        self._lock = threading.Lock()
 
     @property
     def nbytes(self) -> int:
@@ -33,14 +37,27 @@ class VectorCache:
 
     def hold(self, count: int) -> None:
         """Make room for so many places."""
-        self._held = max(self._held, count)
-        while len(self._filled) < count:
-            self._blocks.append(np.empty((_BLOCK, self._dimensions), np.float16))
-            self._filled = np.concatenate([self._filled, np.zeros(_BLOCK, np.bool_)])
+        with self._lock:
+            self._held = max(self._held, count)
+            if count > len(self._filled) and len(self._filled) < _BLOCK:
+                self._widen(min(_BLOCK, max(_LEAST, 1 << (count - 1).bit_length())))
+            while len(self._filled) < count:
+                self._blocks.append(np.empty((_BLOCK, self._dimensions), np.float16))
+                self._filled = np.concatenate([self._filled, np.zeros(_BLOCK, np.bool_)])
+
+    def _widen(self, capacity: int) -> None:
+        """Make the only block larger, so that a small workspace takes little."""
+        block, filled = np.empty((capacity, self._dimensions), np.float16), np.zeros(capacity, np.bool_)
+        known = np.flatnonzero(self._filled)
+        if len(known):
+            block[known] = self._blocks[0][known]
+            filled[known] = True
+        self._blocks, self._filled = [block], filled
 
     def forget(self, places: NDArray[np.intp]) -> None:
         """Read these places anew when they are asked for: their memories changed."""
-        self._filled[places[places < len(self._filled)]] = False
+        with self._lock:
+            self._filled[places[places < len(self._filled)]] = False
 
     def read(
         self, connection: apsw.Connection, places: NDArray[np.intp], numbers: NDArray[np.int64]
@@ -49,12 +66,18 @@ class VectorCache:
 
         `places` and `numbers` ascend together, and so does what is returned.
         """
-        missing = np.flatnonzero(~self._filled[places])
+        vectors = np.empty((len(places), self._dimensions), np.float32)
+        with self._lock:
+            present = self._filled[places]
+            vectors[present] = self._gather(places[present])
+        missing = np.flatnonzero(~present)
         if len(missing):
             keys, found = read_vectors(connection, numbers[missing], self._dimensions)
-            self._fill(places[missing[np.searchsorted(numbers[missing], keys)]], found)
-        present = self._filled[places]
-        return numbers[present], self._gather(places[present])
+            read = missing[np.searchsorted(numbers[missing], keys)]
+            vectors[read], present[read] = found, True
+            with self._lock:
+                self._fill(places[read], found)
+        return numbers[present], vectors[present]
 
     def _fill(self, places: NDArray[np.intp], vectors: NDArray[np.float32]) -> None:
         for block in np.unique(places // _BLOCK):

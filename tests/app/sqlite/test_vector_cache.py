@@ -3,7 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 
+from app.backends.sqlite import vector_cache
 from app.domain.change import ChangeBatch, Delete, Restore
 from app.domain.query import MemoryFilter
 from tests.app.sqlite.conftest import EMBEDDER, HERE, OpenStore, remember
@@ -47,3 +49,15 @@ def test_threads_fill_one_cache(opened: OpenStore) -> None:
         found = list(pool.map(lambda vector: store.index.nearest(HERE, vector, ALL, limit=10), vectors))
     again = [store.index.nearest(HERE, vector, ALL, limit=10) for vector in vectors]
     assert found == again
+
+
+def test_a_workspace_grows_over_every_size_of_its_blocks(monkeypatch: pytest.MonkeyPatch, opened: OpenStore) -> None:
+    monkeypatch.setattr(vector_cache, "_BLOCK", 64)
+    monkeypatch.setattr(vector_cache, "_LEAST", 8)
+    cached, plain = opened(), opened(slab_cache_mb=0)
+    asked = EMBEDDER.embed_query("text 3 about tea")
+    for start in range(0, 300, 23):
+        remember(cached, *[f"text {number} about tea" for number in range(start, start + 23)])
+        for exact in (True, False):
+            expected = plain.index.nearest(HERE, asked, ALL, limit=30, exact=exact)
+            assert cached.index.nearest(HERE, asked, ALL, limit=30, exact=exact) == expected
