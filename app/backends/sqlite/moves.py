@@ -14,9 +14,13 @@ DROP = "DROP TABLE IF EXISTS chunks_vec_default_next; DROP TABLE IF EXISTS chunk
 _NEXT = "SELECT 1 FROM sqlite_schema WHERE name = 'chunks_vec_default_next'"
 
 
+def _is_under_way(connection: apsw.Connection) -> bool:
+    return read_target(connection) is not None and connection.execute(_NEXT).fetchone() is not None
+
+
 def forget_moved(connection: apsw.Connection, workspace: int, numbers: list[int]) -> None:
     """Drop the target's vectors of memories that went."""
-    if read_target(connection) is None or connection.execute(_NEXT).fetchone() is None:
+    if not _is_under_way(connection):
         return
     connection.executemany("DELETE FROM chunks_vec_default_next WHERE number = ?", [(number,) for number in numbers])
     connection.executemany(
@@ -27,7 +31,7 @@ def forget_moved(connection: apsw.Connection, workspace: int, numbers: list[int]
 
 def forget_workspace(connection: apsw.Connection, workspace: int) -> None:
     """Drop the target's vectors of a whole workspace."""
-    if read_target(connection) is None or connection.execute(_NEXT).fetchone() is None:
+    if not _is_under_way(connection):
         return
     connection.execute(
         "DELETE FROM chunks_vec_default_next WHERE number IN (SELECT number FROM chunks_default WHERE workspace = ?)",

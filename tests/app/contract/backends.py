@@ -1,46 +1,16 @@
 """The backends that are held to the contract, and the shape that they share."""
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TypeAlias
 
-from app.backends import memory
+from app.backends import memory, sqlite
 from app.domain.embedding import EmbeddingIdentity
-from app.ports import (
-    Clock,
-    JobQueue,
-    KeyStore,
-    MemoryStore,
-    Meter,
-    SearchIndex,
-    UserStore,
-    VectorSpaces,
-    WorkspaceStore,
-)
+from app.ports import Clock
+from app.service.storage import Storage
 
-
-class Backend(Protocol):
-    """Every storage port over one store."""
-
-    @property
-    def memories(self) -> MemoryStore: ...
-    @property
-    def index(self) -> SearchIndex: ...
-    @property
-    def workspaces(self) -> WorkspaceStore: ...
-    @property
-    def users(self) -> UserStore: ...
-    @property
-    def keys(self) -> KeyStore: ...
-    @property
-    def jobs(self) -> JobQueue: ...
-    @property
-    def meter(self) -> Meter: ...
-    @property
-    def spaces(self) -> VectorSpaces: ...
-    def close(self) -> None: ...
-
+Backend: TypeAlias = Storage
+"""Every storage port over one store, as the services ask for it."""
 
 Factory: TypeAlias = Callable[[Path, EmbeddingIdentity, Clock], Backend]
 
@@ -52,9 +22,7 @@ def open_memory(folder: Path, identity: EmbeddingIdentity, clock: Clock) -> Back
 
 def open_sqlite(folder: Path, identity: EmbeddingIdentity, clock: Clock) -> Backend:
     """A new store in a file."""
-    sqlite: Any = import_module("app.backends.sqlite")
-    backend: Backend = sqlite.open_store(folder / "memory.db", identity=identity, clock=clock)
-    return backend
+    return sqlite.open_store(folder / "memory.db", identity=identity, clock=clock)
 
 
 FACTORIES: Mapping[str, Factory] = {
