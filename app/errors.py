@@ -11,6 +11,12 @@
     +-- AlreadyExists                 409
     +-- PayloadTooLarge               413
     +-- RateLimited                   429  with the seconds to wait
+    +-- ModelError                    502  a model gave no usable answer
+    |   +-- ModelUnavailable          503  not reached, or overloaded, until the deadline
+    |   +-- ModelTimeout              504  no answer before the deadline
+    |   +-- ModelRefused              502  the provider refused the key, the model or the request
+    |   +-- MalformedAnswer           502  not the JSON that was asked for, or wrong dimensions
+    |   +-- SpendCapReached           402  the workspace's budget is used up
     +-- StoreError                    500
         +-- StoreBusy                 503  another writer holds the lock
         +-- StoreFull                 507  no space left on the device
@@ -20,6 +26,8 @@
 
 The docstring of a class is its message when none is given.
 """
+
+from app.domain.usage import NO_TOKENS, TokenUsage
 
 
 class MemoryServiceError(Exception):
@@ -108,6 +116,51 @@ class RateLimited(MemoryServiceError):
     def __init__(self, message: str = "", *, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class ModelError(MemoryServiceError):
+    """A model gave no usable answer."""
+
+    status = 502
+    slug = "model-error"
+
+    def __init__(self, message: str = "", *, usage: TokenUsage | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage or NO_TOKENS
+        """What the provider counted for the attempts that failed."""
+
+
+class ModelUnavailable(ModelError):
+    """The model's provider cannot be reached or is overloaded: repeat the request later."""
+
+    status = 503
+    slug = "model-unavailable"
+
+
+class ModelTimeout(ModelError):
+    """The model did not answer in time: repeat the request later, or allow it more time."""
+
+    status = 504
+    slug = "model-timeout"
+
+
+class ModelRefused(ModelError):
+    """The model's provider refused the request: check the key, the model's name and the address."""
+
+    slug = "model-refused"
+
+
+class MalformedAnswer(ModelError):
+    """The model's answer is not what was asked for."""
+
+    slug = "malformed-answer"
+
+
+class SpendCapReached(ModelError):
+    """The workspace has spent what it may on models: raise its cap, or wait for the next period."""
+
+    status = 402
+    slug = "spend-cap-reached"
 
 
 class StoreError(MemoryServiceError):

@@ -1,15 +1,10 @@
-"""The composition root: the only module that knows which backend stands behind which port.
-
-`build_services` is for whoever works on the store without HTTP, `create_app` for one process, and
-`prepare_workers` with `create_worker_app` for a server with several.
-"""
+"""The service as an ASGI application: `create_app` for one process, `create_worker_app` for one of several."""
 
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -21,80 +16,50 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api.authentication import Doorkeeper
-from app.api.context import SEARCHES, THREADS, TRANSFER_THREADS, ApiContext
+from app.api.context import PATTERN_THREADS, SEARCHES, THREADS, TRANSFER_THREADS, WAITING_THREADS, ApiContext
 from app.api.gate import Gate
 from app.api.inventory import Inventory
 from app.api.meters import CountingMeter
 from app.api.openapi import complete_openapi
 from app.api.problems import Problems
+from app.api.query_vectors import QueryVectors
 from app.api.rates import RateLimiter
 from app.api.readiness import Readiness
 from app.api.routes import ROUTERS, TAGS
 from app.api.upkeep import Upkeep
-from app.backends import memory, sqlite
-from app.backends.clock import SystemClock
-from app.backends.embedders.hashing import HashingEmbedder
-from app.backends.embedders.local import LocalEmbedder
-from app.backends.extractors.rule import RuleExtractor
-from app.domain.embedding import EmbeddingIdentity
-from app.errors import MemoryServiceError, SettingsError, StoreFull
-from app.ports import (
-    Clock,
-    Embedder,
-    JobQueue,
-    KeyStore,
-    MemoryStore,
-    Meter,
-    SearchIndex,
-    UserStore,
-    VectorSpaces,
-    WorkspaceStore,
-)
-from app.service.embedding_cache import CachingEmbedder
-from app.service.storage import Storage
-from app.service.suite import Services, assemble
+from app.assembly import Foundation, assemble_services, lay_foundation
+from app.errors import MemoryServiceError, ModelError, StoreFull
+from app.mcp.endpoint import build_mcp
+from app.service.suite import Services
 from app.settings import WORKER_SETTINGS, Settings, load_settings, receive_settings
 from app.telemetry.logs import configure_logs
 from app.telemetry.masking import Masker
-from app.telemetry.metrics import SHARED_DIRECTORY, Metrics
+from app.telemetry.metrics import Metrics
 
 DESCRIPTION = (
     "Keeps what AI agents learn about people, tasks and tools, and finds it again. /v1 is our own API; "
     "the addresses at the root are those of ReMe 0.2."
 )
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-CORS_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Prefer", "X-API-Key", "X-Request-Id")
+CORS_HEADERS = (
+    "Accept",
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "MCP-Protocol-Version",
+    "Mcp-Method",
+    "Mcp-Name",
+    "Prefer",
+    "X-API-Key",
+    "X-Request-Id",
+)
 CORS_EXPOSED = ("ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-Id")
 
 LEAST_FREE_BYTES = 16 * 2**20
 """Below this the service says that it is not ready: one batch of the largest memories takes some megabytes."""
 
 log = logging.getLogger("reme.main")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _CountedStore:
-    """A store whose meter counts for the metrics too."""
-
-    memories: MemoryStore
-    index: SearchIndex
-    workspaces: WorkspaceStore
-    users: UserStore
-    keys: KeyStore
-    jobs: JobQueue
-    meter: Meter
-    spaces: VectorSpaces
-    store: Storage
-
-    def close(self) -> None:
-        self.store.close()
-
-
-def build_services(settings: Settings) -> Services:
-    """The services over the configured store; close them when done. Raises `SettingsError` or a `StoreError`."""
-    embedder = _make_embedder(settings)
-    clock = SystemClock()
-    return _assemble(settings, _open_store(settings, embedder.identity, clock), embedder, clock)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -105,40 +70,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or load_settings()
     configure_logs(settings.log)
-    embedder = _make_embedder(settings)
-    clock = SystemClock()
-    store = _open_store(settings, embedder.identity, clock)
+    foundation = lay_foundation(settings)
     try:
-        return _create_app(settings, store, embedder, clock)
+        return _create_app(settings, foundation)
     except BaseException:
-        store.close()
+        foundation.store.close()
         raise
-
-
-def prepare_workers(settings: Settings) -> dict[str, str]:
-    """Check that workers can start with these settings, and return the environment variables that they need.
-
-    Called once by the parent before it starts them: a worker that fails at its start would be started for ever.
-    """
-    if settings.http.workers > 1 and settings.store.backend == "memory":
-        raise SettingsError("store.backend=memory cannot be shared by several workers: set http.workers=1")
-    services = build_services(settings)
-    try:
-        Doorkeeper(services.keys, settings).check_start()
-        services.reembedding.check()
-    finally:
-        services.close()
-    counts = settings.data_dir / "metrics"
-    counts.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for left_over in counts.glob("*.db"):
-        left_over.unlink()
-    threads = str(settings.embedding.threads)
-    return {
-        WORKER_SETTINGS: settings.hand_over(),
-        SHARED_DIRECTORY: str(counts),
-        # As many threads as there are cores, in each worker, spend their time waiting for one another.
-        **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads),
-    }
 
 
 def create_worker_app() -> FastAPI:
@@ -147,22 +84,13 @@ def create_worker_app() -> FastAPI:
     return create_app(receive_settings(text) if text else None)
 
 
-def _create_app(settings: Settings, store: Storage, embedder: CachingEmbedder, clock: Clock) -> FastAPI:
-    facts = {"version": _version(), "store": settings.store.backend, "embedder": str(embedder.identity)}
+def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
+    store, clock = foundation.store, foundation.clock
+    facts = {"version": _version(), "store": settings.store.backend, "embedder": str(foundation.identity)}
     inventory = Inventory(store, file_bytes=lambda: _file_bytes(settings))
     metrics = Metrics(facts=facts, observe=inventory.count)
-    counted = _CountedStore(
-        memories=store.memories,
-        index=store.index,
-        workspaces=store.workspaces,
-        users=store.users,
-        keys=store.keys,
-        jobs=store.jobs,
-        meter=CountingMeter(store.meter, metrics),
-        spaces=store.spaces,
-        store=store,
-    )
-    services = _assemble(settings, counted, embedder, clock)
+    services = assemble_services(settings, foundation, CountingMeter(store.meter, metrics))
+    embedder = services.embedder
     services.reembedding.check()
     doorkeeper = Doorkeeper(services.keys, settings)
     doorkeeper.check_start()
@@ -177,13 +105,17 @@ def _create_app(settings: Settings, store: Storage, embedder: CachingEmbedder, c
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await anyio.to_thread.run_sync(lambda: embedder.embed_query("warm"))
+        try:
+            await anyio.to_thread.run_sync(lambda: embedder.embed_query("warm"))
+        except ModelError as fault:
+            log.warning("texts are not embedded now, and searches answer from keywords: %s", fault.message)
         upkeep.start()
-        if settings.ignored:
-            log.warning("these settings mean nothing here: %s", ", ".join(settings.ignored))
+        if settings.warnings:
+            log.warning("settings: %s", "; ".join(settings.warnings))
         log.info("ready", extra={"operation": "start", "vector_db": settings.store.backend, **facts})
         try:
-            yield
+            async with endpoint.run() if endpoint is not None else nullcontext():
+                yield
         finally:
             upkeep.stop()
             services.close()
@@ -202,27 +134,36 @@ def _create_app(settings: Settings, store: Storage, embedder: CachingEmbedder, c
         telemetry={"tracing": False, "metrics": False, "logs": False},
         exception_handlers=dict.fromkeys((MemoryServiceError, RequestValidationError, HTTPException), problems.handle),
     )
+    threads, at_once = THREADS, SEARCHES if settings.http.workers == 1 else 1
+    if foundation.is_charged:
+        at_once = WAITING_THREADS
+    if foundation.is_charged or settings.llm.usable:
+        threads = WAITING_THREADS
+    searches = anyio.CapacityLimiter(at_once)
+    checks: dict[str, Callable[[], object]] = {"store": lambda: _check_store(settings, services)}
+    if not foundation.is_charged:
+        # A text that no cache knows, so that the model really works. A provider's is not asked: probes need no key,
+        # each would cost tokens and a place in the caches, and keywords answer while the provider is away.
+        checks["embedder"] = lambda: embedder.embed_query(f"ready at {clock.now_ms()}")
     app.state.api = ApiContext(
         settings=settings,
         services=services,
         metrics=metrics,
         doorkeeper=doorkeeper,
-        readiness=Readiness(
-            {
-                "store": lambda: _check_store(settings, services),
-                # A text that no cache knows, so that the model really works.
-                "embedder": lambda: embedder.embed_query(f"ready at {clock.now_ms()}"),
-            }
-        ),
+        readiness=Readiness(checks),
         inventory=inventory,
         upkeep=upkeep,
         facts=facts,
-        threads=anyio.CapacityLimiter(THREADS),
-        searches=anyio.CapacityLimiter(SEARCHES if settings.http.workers == 1 else 1),
+        threads=anyio.CapacityLimiter(threads),
+        searches=searches,
         transfers=anyio.CapacityLimiter(TRANSFER_THREADS),
+        patterns=anyio.CapacityLimiter(PATTERN_THREADS),
+        # A call for several questions has one payer, so only what costs nothing is asked for several at once.
+        vectors=QueryVectors(embedder.embed_queries, searches) if not foundation.is_charged else None,
     )
     for router in ROUTERS:
         app.include_router(router)
+    endpoint = build_mcp(app, path=settings.mcp.path, compatible=settings.mcp.compat) if settings.mcp.enabled else None
     complete_openapi(app, settings)
     app.add_middleware(
         Gate,
@@ -242,42 +183,6 @@ def _create_app(settings: Settings, store: Storage, embedder: CachingEmbedder, c
             expose_headers=CORS_EXPOSED,
         )
     return app
-
-
-def _assemble(settings: Settings, store: Storage, embedder: Embedder, clock: Clock) -> Services:
-    return assemble(
-        store=store,
-        embedder=embedder,
-        extractor=RuleExtractor(),
-        clock=clock,
-        key_days=settings.access.key_days,
-        overlap_days=settings.access.overlap_days,
-        # A second thread a search shortens it while a core is idle. With several workers none is, and it costs a
-        # third more processor time (2.7 against 2.0 ms a search of 10,000 memories, measured 2026-11).
-        parallel=settings.http.workers == 1,
-    )
-
-
-def _make_embedder(settings: Settings) -> CachingEmbedder:
-    embedder: Embedder = (
-        HashingEmbedder()
-        if settings.embedding.backend == "hashing"
-        else LocalEmbedder(threads=settings.embedding.threads)
-    )
-    return CachingEmbedder(embedder, settings.embedding.cache_entries)
-
-
-def _open_store(settings: Settings, identity: EmbeddingIdentity, clock: Clock) -> Storage:
-    if settings.store.backend == "memory":
-        return memory.open_store(identity=identity, clock=clock)
-    return sqlite.open_store(
-        settings.store_path,
-        identity=identity,
-        clock=clock,
-        synchronous=settings.store.synchronous,
-        busy_timeout_ms=settings.store.busy_timeout_ms,
-        cache_mb=settings.store.cache_mb,
-    )
 
 
 def _file_bytes(settings: Settings) -> int:

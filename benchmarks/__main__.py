@@ -13,6 +13,7 @@ from benchmarks.engines.roster import ROSTER, find_entries
 from benchmarks.errors import BenchmarkError
 from benchmarks.measurement import RESULTS, SIZES, Outcome, describe_surroundings, load_outcomes, stamp
 from benchmarks.processes import ROOT
+from benchmarks.quality import command as quality
 from benchmarks.report import write_report
 from benchmarks.stand import Stand
 from benchmarks.suites.http import http
@@ -46,7 +47,7 @@ def _say(text: str) -> None:
 
 
 @click.command()
-@click.argument("suite", type=click.Choice([*SUITES, "all", "report"]))
+@click.argument("suite", type=click.Choice([*SUITES, "all", "report", quality.SUITE]))
 @click.option("--size", type=click.Choice(list(SIZES)), default=None, help="Memories; for `all` the largest size.")
 @click.option("--engines", default="", help="Names with commas; ours is always among them. All unless given.")
 @click.option("--report", type=click.Path(path_type=Path), default=None, help="Write the report here afterwards.")
@@ -54,6 +55,8 @@ def _say(text: str) -> None:
 @click.option("--resume", is_flag=True, help="With `all`: go on where a run was stopped; keeps stores and figures.")
 @click.option("--budget-s", default=20.0, show_default=True, help="Seconds of questions for an engine in a case.")
 @click.option("--limit-s", default=None, type=float, help="Seconds for an engine to load; 60 to 900 by size.")
+@click.option("--suite", "questions", type=click.Choice(quality.SETS), default="made", help="With `quality`: of whom.")
+@click.option("--data", type=click.Path(path_type=Path), default=None, help="With `quality`: the set's own file.")
 @click.option("--embedded", default=EMBEDDED, show_default=True, help="Texts that are really embedded.")
 def main(
     suite: str,
@@ -64,16 +67,22 @@ def main(
     resume: bool,
     budget_s: float,
     limit_s: float | None,
+    questions: str,
+    data: Path | None,
     embedded: int,
 ) -> None:
-    """Measure the memory service beside its peers."""
+    """Measure the memory service beside its peers, or with `quality` how well it finds."""
+    if suite == quality.SUITE:
+        _measure_quality(questions, data, report)
+        return
     largest = SIZES[size or "1m"]
     plan = [(name, at) for name, at in PLAN if SIZES[at] <= largest] if suite == "all" else [(suite, size or "10k")]
     if suite == "all" and largest < SIZES["100k"]:
         plan = [(name, size or "10k") for name in SUITES]
     if suite == "all" and not resume:
         for path in RESULTS.glob("*-*.json"):
-            path.unlink()
+            if not path.name.startswith(f"{quality.SUITE}-"):
+                path.unlink()
     elif suite == "all":
         plan = [(name, at) for name, at in plan if not (RESULTS / f"{name}-{at}.json").exists()]
     failed: list[str] = []
@@ -105,6 +114,17 @@ def main(
         _say(f"wrote {report}")
     if failed:
         raise click.ClickException("; ".join(failed))
+
+
+def _measure_quality(questions: str, data: Path | None, report: Path | None) -> None:
+    try:
+        for path in quality.measure_quality(questions, environments=ROOT / ".envs", say=_say, data=data):
+            _say(f"wrote {path.relative_to(ROOT)}")
+    except BenchmarkError as fault:
+        raise click.ClickException(str(fault)) from fault
+    if report is not None:
+        quality.write_page(report)
+        _say(f"wrote {report}")
 
 
 def _run(stand: Stand, suite: str, size: str) -> None:

@@ -93,7 +93,8 @@ def write_report(path: Path, outcomes: Sequence[Outcome], roster: Sequence[Entry
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def write_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table and an empty one; all columns but the first are flush right."""
     marks = ["---", *("---:" for _ in head[1:])]
     return [_row(head), _row(marks), *(_row(row) for row in rows), ""]
 
@@ -129,7 +130,7 @@ def _write_surroundings(outcomes: Sequence[Outcome]) -> list[str]:
     return [
         machine,
         "",
-        *_table(
+        *write_table(
             ("run", "UTC", "seconds", "load before", "load after"),
             (
                 (
@@ -152,7 +153,7 @@ def _write_goals(title: str, lead: str, goals: Sequence[Goal], outcomes: Sequenc
         (verdict.goal.title, verdict.goal.wanted, _with_unit(verdict.measured, verdict.goal), words[verdict.met])
         for verdict in verdicts
     )
-    return [f"## {title}", "", lead, "", *_table(("what", "goal", "measured", ""), rows)]
+    return [f"## {title}", "", lead, "", *write_table(("what", "goal", "measured", ""), rows)]
 
 
 def _with_unit(measured: float | None, goal: Goal) -> str:
@@ -175,7 +176,7 @@ def _write_ahead(outcomes: Sequence[Outcome]) -> list[str]:
     lead = "Every figure in which a peer is ahead of ours by more than 5 %:"
     if not found:
         return ["## Where a peer is ahead", "", "Nowhere in these runs by more than 5 %.", ""]
-    return ["## Where a peer is ahead", "", lead, "", *_table(("case", "peer", "figure", "ratio", ""), found)]
+    return ["## Where a peer is ahead", "", lead, "", *write_table(("case", "peer", "figure", "ratio", ""), found)]
 
 
 def _aside(one: Measurement) -> str:
@@ -222,7 +223,7 @@ def _write_outcome(outcome: Outcome) -> list[str]:
                     cells.append("" if ratio is None else f"{format_figure(ratio)}x")
             rows.append([*cells, one.note])
         lines += [f"### {TITLES[outcome.suite]}, {SIZES[outcome.size]:,} memories", ""] if not lines else []
-        lines += _table([*head, ""], rows)
+        lines += write_table([*head, ""], rows)
     resident = outcome.facts.get("resident_mb")
     if resident:
         told = ", ".join(f"{name} {format_figure(value)} MB" for name, value in resident.items())
@@ -262,7 +263,7 @@ def _write_data(outcomes: Sequence[Outcome]) -> list[str]:
         "dimensions are synthetic: clusters, a power-law spectrum, a common offset. The cosines below are medians",
         "between questions and their nearest, tenth nearest and any memory; they tell how alike the sets are.",
         "",
-        *_table(("run", "really embedded", "nearest", "tenth", "any"), rows),
+        *write_table(("run", "really embedded", "nearest", "tenth", "any"), rows),
         'Recall@10 is against exact cosines by numpy; equal cosines count as equal. "Own memory found" is the share',
         "of questions whose own memory is among the ten; many questions have more than ten good answers.",
         "",
@@ -277,9 +278,10 @@ def _write_engines(outcomes: Sequence[Outcome], roster: Sequence[Entry]) -> list
         *lines,
         "",
         "Each engine runs in an environment and a process of its own. Times are taken around its calls, CPU time is",
-        "that of its whole process. Engines answer blocks of 20 questions in turn; every search returns ten texts. An",
-        "engine that spends its budget of time answers fewer questions (n); one that cannot load everything in time is",
-        "measured with what it holds, which its row says. Of fewer than 20 questions no 95th percentile is shown.",
+        "that of its whole process. Engines answer blocks of 20 questions in turn, after 40 that do not count; every",
+        "search returns ten texts. An engine that spends its budget of time answers fewer questions (n); one that",
+        "cannot load everything in time is measured with what it holds, which its row says. Of fewer than 20 questions",
+        "no 95th percentile is shown.",
         "",
     ]
 
@@ -291,4 +293,4 @@ def _write_left_out(outcomes: Sequence[Outcome]) -> list[str]:
             rows.append((f"{outcome.suite} {outcome.size}", gone["engine"], gone["case"], gone["reason"]))
     if not rows:
         return ["## Left out", "", "Nothing.", ""]
-    return ["## Left out", "", *_table(("run", "engine", "case", "reason"), rows)]
+    return ["## Left out", "", *write_table(("run", "engine", "case", "reason"), rows)]

@@ -14,7 +14,8 @@ from benchmarks.stand import Built
 
 BLOCK_QUESTIONS = 20
 """Questions that an engine answers before the next engine's turn: enough to warm the caches, few enough to mix."""
-WARM_QUESTIONS = 3
+WARM_QUESTIONS = 40
+"""Questions of a case that every engine answers before those that count: figures are those of a service that runs."""
 LIMIT = 10
 FEWEST = 20
 """Below this many questions a 95th percentile says nothing and is not shown."""

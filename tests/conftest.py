@@ -12,6 +12,10 @@ from sizing.workload import Workload, sample_workload
 
 GOLDEN = Path(__file__).parent / "golden"
 TODAY = date(2026, 11, 22)
+EXPECTED_SKIPS = {
+    "tests/app/models/test_transformers.py": "sentence-transformers brings torch, which takes 1 GB and more"
+}
+"""Tests of optional packages that no script of ours installs, and why; CI excuses these and no others."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,11 +23,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """In CI a skipped test is a failure: what a machine lacks must be installed by a script of ours."""
+    """In CI a skipped test is a failure: what a machine lacks must be installed by a script of ours.
+
+    Excused are those of `EXPECTED_SKIPS`, which are counted by name.
+    """
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") != "true" or reporter is None or hasattr(session.config, "workerinput"):
         return
-    skipped = reporter.stats.get("skipped", [])
+    every = reporter.stats.get("skipped", [])
+    skipped = [report for report in every if report.nodeid.partition("::")[0] not in EXPECTED_SKIPS]
+    for path, reason in EXPECTED_SKIPS.items():
+        if any(report.nodeid.startswith(path) for report in every):
+            reporter.write_line(f"CI: {path} was skipped, as expected: {reason}")
     if skipped and exitstatus == 0:
         reporter.write_line(f"CI: {len(skipped)} skipped tests are a failure here", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -46,6 +46,21 @@ CALL = {
     "token_cost": 120,
     "time_cost": 0.4,
 }
+LOGS = [
+    {"role": "user", "content": "What does the log say?"},
+    {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "read_log", "arguments": "{}"}}],
+    },
+    {
+        "role": "tool",
+        "tool_call_id": "c1",
+        "content": "".join(f"line {number}: all is well\n" for number in range(1, 31)),
+    },
+    {"role": "assistant", "content": "Nothing unusual."},
+]
+TOO_LONG = {"max_total_tokens": 150, "max_tool_message_tokens": 50, "keep_recent_count": 1}
 LINE = '{"memory_type": "task", "when_to_use": "deploy", "content": "Drain the node first"}\n'
 CONDITIONS = {"priority": {"gte": 3}}
 QUIET = frozenset({"/", "/docs", "/openapi.json", "/metrics"})
@@ -100,6 +115,12 @@ EXAMPLES: tuple[Example, ...] = (
     _post("/add_tool_call_result", {"workspace_id": WORKSPACE, "tool_call_results": [CALL]}),
     _post("/summary_tool_memory", {"workspace_id": WORKSPACE, "tool_names": "web_search"}),
     _post("/retrieve_tool_memory", {"workspace_id": WORKSPACE, "tool_names": "web_search"}),
+    *(
+        _post(f"/summary_working_memory{name}", {"workspace_id": WORKSPACE, "messages": LOGS, **TOO_LONG})
+        for name in ("", "_for_as")
+    ),
+    _post("/grep_working_memory", {"workspace_id": WORKSPACE, "file_path": "{file_path}", "pattern": "line 2[12]"}),
+    _post("/read_working_memory", {"workspace_id": WORKSPACE, "file_path": "{file_path}", "offset": 20, "limit": 2}),
     _post("/vector_store", {"workspace_id": "copied", "action": "copy", "src_workspace_id": WORKSPACE}),
     _post("/search", {"workspace_id": WORKSPACE, "query": "coffee without sugar", "limit": 1}),
     _post("/auto_memory", {"workspace_id": WORKSPACE, "messages": [{"role": "user", "content": "I live in Lisbon"}]}),
@@ -147,6 +168,12 @@ EXAMPLES: tuple[Example, ...] = (
     Example(method="POST", path=V1 + "/import", lines=LINE),
     Example(method="GET", path=V1),
     Example(method="PATCH", path=V1, body={"name": "Demonstration"}),
+    _post(V1 + "/working:compact", {"messages": LOGS, "chat_id": "chat-1", **TOO_LONG}),
+    Example(method="GET", path=V1 + "/offloads", query="limit=1"),
+    Example(method="GET", path=V1 + "/offloads/{offload_id}"),
+    Example(method="GET", path=V1 + "/offloads/{offload_id}/text", query="offset=20&limit=2"),
+    _post(V1 + "/offloads/{offload_id}/search", {"pattern": "line 2[12]", "ignore_case": False}),
+    Example(method="DELETE", path=V1 + "/offloads/{offload_id}"),
     _post(V1 + "/users", {"id": "ada", "name": "Ada"}),
     Example(method="GET", path=V1 + "/users", query="limit=1"),
     Example(method="PUT", path=V1 + "/users/{user_id}", body={"name": "Ada", "metadata": {"team": "atlas"}}),
@@ -155,6 +182,9 @@ EXAMPLES: tuple[Example, ...] = (
     Example(method="DELETE", path=V1 + "/users/{user_id}"),
     _post(V1 + "/purge", {"user_id": "bob"}),
     Example(method="GET", path="/v1/usage", query="workspace=copied"),
+    Example(method="PUT", path=V1 + "/spending", body={"daily_usd": 0.5, "monthly_usd": 10}),
+    Example(method="GET", path=V1 + "/spending"),
+    Example(method="GET", path=V1 + "/ledger", query="limit=1"),
     Example(method="DELETE", path=V1 + "/memories", query="purge=true"),
     Example(method="DELETE", path=V1, workspace="copied"),
     _post("/v1/admin/keys", {"name": "batch loader", "role": "service_account", "workspaces": ["team:*"]}),
@@ -221,6 +251,10 @@ def _learn(client: TestClient, example: Example, answer: Any, names: dict[str, s
     place = (example.method, example.path)
     if place == ("POST", "/add_task_memory"):
         names["task_id"] = answer.json()["metadata"]["memory_list"][0]["memory_id"]
+    elif place == ("POST", "/summary_working_memory"):
+        (names["file_path"],) = answer.json()["metadata"]["write_file_dict"]
+    elif place == ("POST", V1 + "/working:compact"):
+        names["offload_id"] = answer.json()["offloads"][0]["id"]
     elif place == ("POST", V1 + "/memories"):
         names["memory_id"] = answer.json()["memory"]["id"]
         names["job_id"] = _finish_job(client)
@@ -274,7 +308,8 @@ class _Ids(dict[str, str]):
     """Every name of an id as the one id that is shown."""
 
     def __init__(self) -> None:
-        super().__init__(dict.fromkeys(("task_id", "memory_id", "job_id", "key_id"), ID))
+        super().__init__(dict.fromkeys(("task_id", "memory_id", "job_id", "key_id", "offload_id"), ID))
+        self["file_path"] = f"working_memory/{ID}.txt"
 
 
 def _write_answer(text: str) -> str:

@@ -4,7 +4,8 @@
 set -euo pipefail
 env=.envs/lock
 [ -x "$env/bin/uv" ] || { python3 -m venv "$env" && "$env/bin/pip" install --quiet 'uv==0.13.9'; }
-"$env/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras \
+"$env/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --extra report --extra app --extra infra --extra policies --extra dev \
   --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
 "$env/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   -c requirements.lock --extra app pyproject.toml -o app/requirements.lock

@@ -1,4 +1,4 @@
-"""The reference pages of the memory service that are written from its code: commands, settings, metrics, errors."""
+"""The reference pages of the memory service that are written from its code: commands, metrics, errors."""
 
 import inspect
 import json
@@ -10,59 +10,19 @@ from prometheus_client.parser import text_string_to_metric_families
 from app import errors
 from app.api.openapi import list_problems
 from app.commands.main import cli, exit_code_of
-from app.settings import (
-    ENVIRONMENT_PREFIX,
-    UPSTREAM_NAMES,
-    UPSTREAM_STORES,
-    UPSTREAM_VARIABLES,
-    Settings,
-    setting_names,
-)
 from app.telemetry.metrics import LEG_BUCKETS_S, REQUEST_BUCKETS_S, Metrics, StoreState
 from tools.api_examples import V1, WORKSPACE, run_service
-from tools.http_api_page import BOUNDS, operations, write_http_api
+from tools.http_api_page import operations, write_http_api
 from tools.reference_pages import REFERENCE, code, page, table, tidy, walk_commands
+from tools.settings_page import write_settings
 from tools.steady_text import steady
-
-SETTING_MEANINGS: Mapping[str, str] = {
-    "working_dir": "Where the service keeps its files: the store is `.reme/memory.db` in it.",
-    "store.backend": "`sqlite` is the embedded store. `memory` forgets everything at the end.",
-    "store.synchronous": (
-        "`FULL`: an acknowledged write is on disk. `NORMAL` is faster and may lose the last writes at a power loss."
-    ),
-    "store.busy_timeout_ms": "How long a write waits for another process before it is answered with 503.",
-    "store.cache_mb": "Pages that the writing connection keeps in RAM.",
-    "http.host": "Address to listen at. One that others reach is refused while no key exists.",
-    "http.port": "Port to listen at; 0 takes a free one.",
-    "http.workers": "Processes that answer.",
-    "http.max_body_bytes": "The largest body that is taken, but for imports.",
-    "http.max_import_bytes": "The largest body of an import.",
-    "http.key_in_path": "Whether a key may stand in the address, as `/k/rk_…/`. Addresses end up in logs of proxies.",
-    "http.cors_origins": "Web pages of these origins may call; none by default.",
-    "http.allow_open": "Serve without keys on an address that others reach. Only where a gateway checks callers.",
-    "access.mode": "`auto` is open for callers on this machine while no key exists. `required` always wants one.",
-    "access.requests_per_minute": "What a key may ask before it is answered with 429.",
-    "access.key_days": "Days that a key lives.",
-    "access.overlap_days": "Days that a rotated key works on.",
-    "access.max_top_k": "Most memories that a search returns.",
-    "access.max_page": "Most items of a page.",
-    "embedding.backend": "`local` is a model for 16 languages on the CPU. `hashing` compares words only, for tests.",
-    "embedding.threads": "Cores that one call of the model may take.",
-    "embedding.cache_entries": "Texts whose vectors are kept in RAM.",
-    "search.half_life_days": "Age after which a memory's score is halved, where a query does not say; null for never.",
-    "retention.purge_after_days": "Days after which a deleted memory is erased for good.",
-    "log.level": "The least severe lines that are written.",
-    "log.file": "File for the log; null is standard error.",
-    "log.mask": "Names of fields whose values never appear in a log line or an error.",
-    "compat.repr": "Print `action_result` of `/vector_store` as Python, as ReMe 0.2 did, and not as JSON.",
-}
-"""What each setting means; the page is incomplete without one, so a test looks for them."""
 
 METRIC_LABELS: Mapping[str, str] = {
     "operation": "operation id of the route; of tokens, the metered operation",
     "method": "HTTP method, `OTHER` for one that is unknown",
     "status": "HTTP status",
     "leg": "`embed`, `vector`, `keyword`, `fetch`",
+    "reason": "slug of the error",
     "kind": "`personal`, `task`, `tool`, `working`",
     "version": "release",
     "store": "backend of the store",
@@ -105,82 +65,6 @@ def write_service_cli() -> str:
     return page("Command line of the service", *parts)
 
 
-def write_settings() -> str:
-    """Return every setting with its variable, default, bounds and meaning."""
-    schema = Settings.model_json_schema()
-    rows = []
-    for name in setting_names():
-        field = _find_field(schema, name)
-        rows.append(
-            (
-                code(name),
-                code(variable_of(name)),
-                code(json.dumps(_default_of(name), ensure_ascii=False)),
-                _describe_values(field),
-                SETTING_MEANINGS[name],
-            )
-        )
-    return page(
-        "Settings",
-        "A setting is an argument `key=value` of `reme serve` and `reme config`, an environment variable, or a line in "
-        "the file that `--config` names (`.toml`, `.yaml`). The strongest is taken in this order; what none of them "
-        "says has its default. `reme config` shows what is in force and where it comes from, `reme config schema` "
-        "prints the JSON Schema of the file.",
-        "In a variable a list is written with commas or as JSON, and `null` means none. An empty variable counts as "
-        "not set. A setting that does not exist is an error in an argument or a file, and a warning in a variable.",
-        table(("Setting", "Variable", "Default", "Values", "Meaning"), rows),
-        "## Names of ReMe that apply here\n\nThey mean the setting beside them; ours wins where both are given.",
-        table(
-            ("Name", "Setting"),
-            [
-                *((code(name), code(setting)) for name, setting in UPSTREAM_NAMES.items()),
-                *((code(name), code(setting)) for name, setting in UPSTREAM_VARIABLES.items()),
-                *(
-                    (code(f"vector_store.default.backend={value}"), code(f"store.backend={backend}"))
-                    for value, backend in UPSTREAM_STORES.items()
-                ),
-            ],
-        ),
-        "Other settings of ReMe (`llm.…`, `embedding_model.…`, `flow.…`, and variables that begin with `FLOW_`, `LLM_` "
-        "or `EMBEDDING_`) are accepted, do nothing, and are named in one line of warning.",
-    )
-
-
-def variable_of(name: str) -> str:
-    """The environment variable of a setting."""
-    return f"{ENVIRONMENT_PREFIX}{name.replace('.', '__')}".upper()
-
-
-def _find_field(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = schema
-    for part in name.split("."):
-        found = found["properties"][part]
-        if "$ref" in found:
-            found = schema["$defs"][str(found["$ref"]).rpartition("/")[2]]
-    return found
-
-
-def _default_of(name: str) -> object:
-    value: object = Settings().model_dump(mode="json")
-    for part in name.split("."):
-        assert isinstance(value, dict)  # noqa: S101
-        value = value[part]
-    return value
-
-
-def _describe_values(field: Mapping[str, Any]) -> str:
-    choices = [choice for choice in field.get("anyOf", [field]) if choice.get("type") != "null"]
-    found = choices[0]
-    if "enum" in found:
-        return ", ".join(code(value) for value in found["enum"])
-    if found.get("type") == "array":
-        return "names"
-    if found.get("format") == "path":
-        return "a path"
-    bounds = [f"{sign} {found[key]:,.15g}" for key, sign in BOUNDS.items() if key in found]
-    return ", ".join([str(found["type"]), *bounds])
-
-
 def write_metrics_and_logs() -> str:
     """Return every metric with its labels, and a log line with what its fields mean."""
     rows = [
@@ -220,6 +104,7 @@ def list_metrics() -> list[tuple[str, str, tuple[str, ...], str]]:
     metrics.count_tokens("extract", 1)
     metrics.count_legs({"vector": 1.0})
     metrics.count_cache(1, 1)
+    metrics.count_degraded("model-unavailable")
     text = metrics.render().decode()
     found = []
     for family in text_string_to_metric_families(text):

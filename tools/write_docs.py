@@ -57,6 +57,7 @@ PAGES = (
     "docs/howto/search-and-filter.md",
     "docs/howto/export-and-import.md",
     "docs/howto/erase-a-user.md",
+    "docs/howto/working-memory.md",
 )
 
 _MARKED = re.compile(

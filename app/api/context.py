@@ -1,7 +1,8 @@
 """What a handler works with: the services, who asks, and threads to wait in."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 import anyio
@@ -11,11 +12,12 @@ from starlette.requests import Request
 from app.api.authentication import Doorkeeper
 from app.api.gate import EXCHANGE
 from app.api.inventory import Inventory
+from app.api.query_vectors import QueryVectors
 from app.api.readiness import Readiness
 from app.api.upkeep import Upkeep
 from app.domain.access import LOCAL_ADMIN, Principal
-from app.domain.query import SearchQuery, SearchResult
-from app.errors import InvalidRequest, Unauthenticated
+from app.domain.query import SearchMode, SearchQuery, SearchResult
+from app.errors import InvalidRequest, ModelError, Unauthenticated
 from app.service.suite import Services
 from app.settings import Settings
 from app.telemetry.exchange import Exchange
@@ -29,13 +31,20 @@ SEARCHES = 2
 """Searches at once in a process that is alone, in threads of their own, so that no write delays them. Among several
 workers it is one: a search waits for nothing but the processor, and two in a process take an eighth more of it (2.9
 against 2.5 ms, measured 2026-11)."""
+WAITING_THREADS = 64
+"""Instead of either where calls wait for a provider's model: they take seconds, and hardly any of a processor."""
 TRANSFER_THREADS = 2
 """Imports and exports under way at once in a process, with threads of their own, so that they starve nobody."""
+PATTERN_THREADS = 2
+"""Searches of offloads at once: each may take a processor for 5 s, for which neither reading nor exports wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiContext:
-    """What all requests of an application share; `facts` are the version, the store and the embedder."""
+    """What all requests of an application share; `facts` are the version, the store and the embedder.
+
+    Without `vectors` every search embeds its own question, and pays for it.
+    """
 
     settings: Settings
     services: Services
@@ -48,6 +57,8 @@ class ApiContext:
     threads: anyio.CapacityLimiter
     searches: anyio.CapacityLimiter
     transfers: anyio.CapacityLimiter
+    patterns: anyio.CapacityLimiter
+    vectors: QueryVectors | None = None
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do what may wait for a disk or a processor in a thread."""
@@ -87,10 +98,24 @@ class Call:
     async def search(self, workspace_id: str, query: SearchQuery) -> SearchResult:
         """Search a workspace and count the legs for the metrics. Raises `InvalidRequest` beyond `access.max_top_k`."""
         self.check_top_k(query.top_k)
+        retrieval = self.services.retrieval
+        vector, embed_ms = None, 0.0
+        if self.api.vectors is not None and query.mode is not SearchMode.KEYWORD:
+            query = retrieval.check(self.principal, workspace_id, query)
+            # One question may have failed those that were embedded with it: alone, each gets its own answer.
+            with suppress(ModelError):
+                vector, embed_ms = await self.api.vectors.embed(query.text)
+        # A model that is asked for the order takes its time, for which no other search should wait.
+        limiter = self.api.threads if query.rerank else self.api.searches
         result = await anyio.to_thread.run_sync(
-            lambda: self.services.retrieval.search(self.principal, workspace_id, query), limiter=self.api.searches
+            lambda: retrieval.search(self.principal, workspace_id, query, vector=vector), limiter=limiter
         )
+        if vector is not None:
+            legs_ms = {"embed": embed_ms, **result.legs_ms}
+            result = replace(result, took_ms=result.took_ms + embed_ms, legs_ms=legs_ms)
         self.api.metrics.count_legs(result.legs_ms)
+        if result.degraded:
+            self.api.metrics.count_degraded(result.degraded)
         return result
 
     def check_top_k(self, top_k: int) -> int:

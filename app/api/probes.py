@@ -43,7 +43,7 @@ async def livez() -> Response:
     responses={503: {"model": ReadinessOut, "description": "A check fails; send requests elsewhere."}},
 )
 async def readyz(request: Request) -> Response:
-    """The store was read and a text was embedded within the last second."""
+    """The store was read within the last second, and a text was embedded, unless a provider would be paid for it."""
     api = api_of(request)
     checks = await api.run(api.readiness.examine)
     ready = all(outcome == "ok" for outcome in checks.values())

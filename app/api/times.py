@@ -7,6 +7,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, TypeAdapter, WithJsonSchema
 from pydantic_core import PydanticCustomError, ValidationError
 
+from app.errors import InvalidRequest
+from app.service.limits import check_moment
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _DATETIME = TypeAdapter(datetime)
@@ -27,9 +30,11 @@ def read_moment(text: object) -> int:
     except ValidationError as error:
         raise PydanticCustomError("moment", "give a date and time such as 2026-11-22T11:52:21Z") from error
     try:
-        return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // _MILLISECOND
-    except OverflowError as error:
+        ms = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // _MILLISECOND
+        check_moment("the moment", ms)  # a zone may lead out of the years that can be written in UTC
+    except (OverflowError, InvalidRequest) as error:
         raise PydanticCustomError("moment", "give a moment of the years 1 to 9999") from error
+    return ms
 
 
 Moment = Annotated[

@@ -71,14 +71,25 @@ class Upkeep:
                 erased += store.purge(scope, deleted_before_ms=before_ms)
         return erased
 
+    def maintain_working(self) -> int:
+        """Let offloaded texts age, and remove what interrupted requests left; returns how many were deleted."""
+        done = self._services.working.maintain(self._clock.now_ms(), self._stopping.is_set)
+        if done.damaged:
+            log.error(
+                "texts of %d offloads are missing or damaged: %s", len(done.damaged), ", ".join(done.damaged[:20])
+            )
+        return done.deleted + done.orphans
+
     def _run(self) -> None:
         # Workers that start together should not purge together.
         next_purge_s = monotonic() + uniform(0, PURGE_EVERY_S / 10)  # noqa: S311 - spreads load, hides nothing
+        self._attempt("fill_vectors", self._services.backlog.resume)
         while not self._stopping.is_set():
             done = self._attempt("jobs", lambda: self._services.jobs.work(limit=JOBS_AT_ONCE))
             self._attempt("metrics", self._observe)
             if monotonic() >= next_purge_s:
                 next_purge_s = monotonic() + PURGE_EVERY_S
+                self._attempt("working memory", self.maintain_working)
                 erased = self._attempt("purge", self.purge)
                 if erased:
                     log.info("erased %d memories that were deleted long ago", erased, extra={"operation": "purge"})

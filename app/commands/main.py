@@ -20,6 +20,7 @@ SUBCOMMANDS = {
     "export": ("app.commands.exporting", "Write a workspace as JSON lines."),
     "import": ("app.commands.importing", "Read JSON lines into a workspace."),
     "keys": ("app.commands.keys", "Issue, list, rotate and revoke API keys."),
+    "mcp": ("app.commands.mcp", "Offer memory to an MCP client over standard input and output."),
     "reembed": ("app.commands.reembed", "Move the store to another embedding."),
     "search": ("app.commands.search", "Find memories."),
     "serve": ("app.commands.serve", "Run the service over HTTP."),

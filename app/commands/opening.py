@@ -33,7 +33,7 @@ def open_services(settings: "Settings", *, make: bool) -> "Iterator[Services]":
     wrong one. Raises `SettingsError` for a store in memory, which no other process sees.
     """
     check_embedded(settings, make=make)
-    from app.main import build_services
+    from app.assembly import build_services
 
     services = build_services(settings)
     try:

@@ -8,7 +8,7 @@ from app.commands.opening import open_services, read_settings
 from app.commands.options import place_options
 from app.commands.progress import track
 
-BACKENDS = ("local", "hashing")
+BACKENDS = ("local", "hashing", "openai_compatible", "sentence_transformers")
 
 
 @click.command()

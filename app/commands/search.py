@@ -88,6 +88,8 @@ def _print_hits(result: SearchResult, *, explain: bool) -> None:
     ]
     print_table(columns, rows, right=range(4) if explain else (0,))
     legs = ", ".join(f"{leg} {duration_ms:.1f}" for leg, duration_ms in result.legs_ms.items())
+    if result.degraded:
+        click.echo(f"reme: the embedding failed ({result.degraded}), so words alone were searched for", err=True)
     if explain:
         click.echo(f"{result.mode.value}: {result.took_ms:.1f} ms ({legs})", err=True)
 

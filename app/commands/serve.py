@@ -59,8 +59,7 @@ def run_service(settings: "Settings") -> None:
 
     with _stoppable(), listen(settings.http.host, settings.http.port) as door:
         if settings.http.workers > 1:
-            _prepare(settings)
-            _announce(settings, door, *_look(settings))
+            _announce(settings, door, *_prepare(settings))
             serve_with_workers(settings, door)
             return
         from app.main import create_app
@@ -71,15 +70,17 @@ def run_service(settings: "Settings") -> None:
         serve_alone(app, door, started=lambda: announce(keys_exist=api.services.keys.exist()))
 
 
-def _prepare(settings: "Settings") -> None:
-    """Check what workers cannot report, and leave them their settings."""
-    from app.main import prepare_workers
+def _prepare(settings: "Settings") -> tuple[str, bool]:
+    """Check what workers cannot report, and leave them their settings; returns the embedder and whether keys exist."""
+    from app.assembly import prepare_workers
     from app.telemetry.logs import configure_logs
 
     configure_logs(settings.log)
-    os.environ.update(prepare_workers(settings))
-    if settings.ignored:
-        click.echo(f"reme: without a meaning here: {', '.join(settings.ignored)}", err=True)
+    prepared = prepare_workers(settings)
+    os.environ.update(prepared.variables)
+    for warning in settings.warnings:
+        click.echo(f"reme: {warning}", err=True)
+    return prepared.embedder, prepared.keys_exist
 
 
 @contextmanager
@@ -130,14 +131,3 @@ def describe_service(
         ("Embedder", embedder),
         ("Access", access),
     )
-
-
-def _look(settings: "Settings") -> tuple[str, bool]:
-    """The embedder of a store and whether a key exists; the weights are not loaded for it."""
-    from app.main import build_services
-
-    services = build_services(settings)
-    try:
-        return str(services.store.spaces.identity() or settings.embedding.backend), services.keys.exist()
-    finally:
-        services.close()

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.errors import VersionConflict
+
 
 class Role(StrEnum):
     """The four roles of the requirements."""
@@ -92,3 +94,9 @@ class ApiKey:
         return Principal(
             key_id=self.id, name=self.name, tenant_id=self.tenant_id, role=self.role, workspaces=self.workspaces
         )
+
+
+def check_expected(key: ApiKey, stored: ApiKey | None, expected: ApiKey | None) -> None:
+    """Raise `VersionConflict` where a key is to replace another than the one that is stored; None is no key."""
+    if stored != expected:
+        raise VersionConflict(f"key {key.id} was changed in between: read it again and repeat the change")

@@ -11,7 +11,10 @@ from app.domain.memory import Memory, MemoryDraft, MemoryPatch, Scope
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Add:
-    """Add a memory. An exact duplicate joins its tags and new metadata keys to the one that is there."""
+    """Add a memory. An exact duplicate joins its tags, sources and new metadata keys to the one that is there.
+
+    It takes a free slot over too.
+    """
 
     draft: MemoryDraft
     vector: Vector | None

@@ -6,6 +6,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.memory import Scope
+
 Vector: TypeAlias = NDArray[np.float32]
 """One vector (dimensions,) of unit length, or several (n, dimensions)."""
 
@@ -20,3 +22,12 @@ class EmbeddingIdentity:
 
     def __str__(self) -> str:
         return f"{self.model} ({self.dimensions} dimensions, {'unit length' if self.normalised else 'not normalised'})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lacking:
+    """The number of a memory without a vector, its workspace, and the text whose vector it lacks."""
+
+    number: int
+    scope: Scope
+    text: str

@@ -9,6 +9,8 @@ from app.errors import InvalidRequest
 WORKSPACE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 """Allowed workspace and tenant ids. The colon passes because clients write "tenant-a:project-1"."""
 MEMORY_ID = re.compile(r"[0-9a-f]{32}")
+IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+"""Printable ASCII without blanks; the length is that of the draft of the Idempotency-Key header field."""
 DEFAULT_WORKSPACE = "default"
 
 _COUNTER_BITS = 16
@@ -57,6 +59,15 @@ def check_workspace_id(value: str) -> str:
         raise InvalidRequest(
             f"workspace id {value[:140]!r} is not allowed: "
             "start with a letter or digit, then at most 127 of A-Z a-z 0-9 . _ : @ -"
+        )
+    return value
+
+
+def check_idempotency_key(value: str) -> str:
+    """Return an Idempotency-Key that may be used, or raise `InvalidRequest`, which does not repeat it."""
+    if not IDEMPOTENCY_KEY.fullmatch(value):
+        raise InvalidRequest(
+            "the Idempotency-Key is not allowed: send 1 to 255 printable ASCII characters without blanks"
         )
     return value
 

@@ -49,9 +49,9 @@ class Origin:
 class MemoryDraft:
     """What a caller wants remembered.
 
-    `id`, the times and `revision_of` are given only by an import; otherwise the store assigns them. An earlier
-    revision repeats nothing and ends nothing: it only keeps what the memory that it names once said. `slot` names
-    the one thing that this states ("name", "home"): a newer memory of the same user and slot
+    `id`, the times, `version` and `revision_of` are given only by an import; otherwise the store assigns them. An
+    earlier revision repeats nothing and ends nothing: it only keeps what the memory that it names once said. `slot`
+    names the one thing that this states ("name", "home"): a newer memory of the same user and slot
     supersedes an older one. `details` carries what only one kind has (a tool's call results,
     a personal memory's target), `metadata` what the caller filters by.
     """
@@ -77,6 +77,7 @@ class MemoryDraft:
     valid_from_ms: int | None = None
     valid_to_ms: int | None = None
     revision_of: str = ""
+    version: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,7 +123,7 @@ class Memory:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryPatch:
-    """The fields of a memory that may change; None leaves a field as it is."""
+    """The fields of a memory that may change; None leaves a field as it is. `clears_valid_to` takes the end away."""
 
     content: str | None = None
     when_to_use: str | None = None
@@ -132,6 +133,7 @@ class MemoryPatch:
     details: JsonObject | None = None
     score: float | None = None
     valid_to_ms: int | None = None
+    clears_valid_to: bool = False
 
     @property
     def changes_text(self) -> bool:
@@ -145,6 +147,15 @@ def embedded_text(when_to_use: str, content: str) -> str:
     Clients of the 0.2 API rely on `when_to_use` being what is compared (upstream's behaviour).
     """
     return when_to_use or content
+
+
+def changed_text(memory: Memory, patch: MemoryPatch) -> str | None:
+    """The text whose vector stands for a memory after a patch; None where it stays what it was."""
+    text = embedded_text(
+        memory.when_to_use if patch.when_to_use is None else patch.when_to_use,
+        memory.content if patch.content is None else patch.content,
+    )
+    return None if text == embedded_text(memory.when_to_use, memory.content) else text
 
 
 def normalise_text(text: str) -> str:

@@ -70,6 +70,8 @@ class SearchQuery:
     `as_of_ms` answers as of that moment: what held then, earlier revisions included; deleted
     memories never. `half_life_days` halves the score of a memory of that age. `mmr_lambda` trades
     relevance (1.0) for variety (0.0). `min_score` is compared with the score that is returned.
+    In hybrid mode, `dates` lets a date in the text favour memories of that time (not with `as_of_ms`, which says it
+    itself), and `hops` of 2 searches for the words of the first hits as well. `rerank` asks a model for the order.
     """
 
     text: str
@@ -81,6 +83,9 @@ class SearchQuery:
     half_life_days: float | None = None
     mmr_lambda: float | None = None
     explain: bool = False
+    dates: bool = True
+    hops: int = 1
+    rerank: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +98,11 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """How a score came about. Ranks count from 1; None means that the leg did not find it."""
+    """How a score came about. Ranks count from 1; None means that the leg did not find it.
+
+    `in_period` says that the memory is of the time that the question names, `hop` 2 that the words of another
+    hit led to it.
+    """
 
     similarity: float | None
     vector_rank: int | None
@@ -101,6 +110,8 @@ class Explanation:
     keyword_rank: int | None
     fused: float
     decay: float = 1.0
+    in_period: bool = False
+    hop: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,9 +134,17 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchResult:
-    """What a search found, best first, and what it took."""
+    """What a search found, best first, and what it took.
+
+    `reranker` is the model that put the hits in their order, empty where none did; then `reranker_reason` says why,
+    if one was asked for. `degraded` is the slug of the error for which a search by meaning answered from keywords
+    (`mode` is KEYWORD then), empty where it did not.
+    """
 
     hits: tuple[Hit, ...] = ()
     mode: SearchMode = SearchMode.HYBRID
     took_ms: float = 0.0
     legs_ms: dict[str, float] = field(default_factory=dict)
+    reranker: str = ""
+    reranker_reason: str = ""
+    degraded: str = ""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from app.domain.identifiers import MEMORY_ID
 from app.domain.memory import Json, JsonObject, Layer, Memory, MemoryDraft, MemoryKind, Origin
 from app.errors import InvalidRequest
+from app.service.limits import LARGEST_VERSION
 
 KIND_FIELDS: Mapping[MemoryKind, Mapping[str, Json]] = {
     MemoryKind.PERSONAL: {"target": "", "reflection_subject": ""},
@@ -129,6 +130,7 @@ def read_item(item: JsonObject) -> MemoryDraft:
         valid_from_ms=own.valid_from_ms,
         valid_to_ms=valid_to_ms,
         revision_of=own.revision_of if MEMORY_ID.fullmatch(own.revision_of) else "",
+        version=own.version,
     )
 
 
@@ -210,6 +212,7 @@ class _Own(BaseModel):
     valid_to_ms: int | None = None
     superseded: bool = False
     revision_of: str = ""
+    version: Annotated[int, Field(ge=1, le=LARGEST_VERSION)] = 1
 
 
 class _Item(BaseModel):

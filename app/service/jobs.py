@@ -3,23 +3,30 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import sha256
+from itertools import chain
 
 from app.domain.access import Permission, Principal
 from app.domain.change import Committed, Receipt
 from app.domain.job import Job, JobState
 from app.domain.memory import JsonObject
-from app.errors import InvalidRequest, MemoryServiceError, NotFound
+from app.errors import InvalidRequest, MemoryServiceError, NotFound, VersionConflict
 from app.ports import JobQueue
 from app.service.authorisation import authorise
+from app.service.backlog import FILL, VectorBacklog
 from app.service.conversations import Conversations, Remembered
+from app.service.deferral import DISTIL
+from app.service.deferred import DeferredDistillation
+from app.service.leases import Leases
 from app.service.limits import check_drafts
 from app.service.memories import Memories
 from app.service.payloads import read_drafts, read_principal, read_trajectories, write_principal
 
 ATTEMPTS = 3
 """How often a job is tried before it counts as failed."""
-LEASE_MS = 300_000
-"""After so long a job that is not finished goes to another worker: its own has died, or is taken for dead."""
+LEASE_MS = 30_000
+"""So long after its worker's last sign of life a job goes to another. A worker renews its lease while it works."""
+LONGEST_MS = 300_000
+"""After so long a lease is renewed no more: the worker is taken to hang."""
 
 
 class Jobs:
@@ -29,8 +36,17 @@ class Jobs:
     time: it writes under a receipt of its own.
     """
 
-    def __init__(self, *, queue: JobQueue, memories: Memories, conversations: Conversations) -> None:
+    def __init__(
+        self,
+        *,
+        queue: JobQueue,
+        memories: Memories,
+        conversations: Conversations,
+        backlog: VectorBacklog | None = None,
+        deferred: DeferredDistillation | None = None,
+    ) -> None:
         self._queue = queue
+        self._backlogs = {kind: each for kind, each in ((FILL, backlog), (DISTIL, deferred)) if each is not None}
         self._memories = memories
         self._conversations = conversations
         self._handlers: Mapping[str, Callable[[Principal, Job], JsonObject]] = {
@@ -39,8 +55,18 @@ class Jobs:
             "remember_tasks": self._remember_tasks,
         }
 
-    def submit(self, principal: Principal, workspace_id: str, kind: str, payload: JsonObject) -> Job:
+    def submit(
+        self,
+        principal: Principal,
+        workspace_id: str,
+        kind: str,
+        payload: JsonObject,
+        *,
+        receipt: Receipt | None = None,
+    ) -> Job:
         """Accept a job; it is durable when this returns. Needs memory:write.
+
+        A receipt that was used before gives its first job again, or `IdempotencyConflict` for another request.
 
         Kinds and payloads: "add" `{"drafts": [...]}`, "remember_personal" `{"trajectories": [...], "user_id": ""}`,
         "remember_tasks" `{"trajectories": [...]}`. Raises `InvalidRequest` for another kind or a malformed payload.
@@ -52,7 +78,8 @@ class Jobs:
             read_trajectories(payload)
         else:
             raise InvalidRequest(f"a job of kind {kind[:40]!r} is not known: give one of {', '.join(self._handlers)}")
-        job = self._queue.enqueue(scope, kind, {"principal": write_principal(principal), "request": payload})
+        kept = {"principal": write_principal(principal), "request": payload}
+        job = self._queue.enqueue(scope, kind, kept, receipt=receipt)
         return _shown(job)
 
     def find(self, principal: Principal, workspace_id: str, job_id: str) -> Job:
@@ -66,25 +93,42 @@ class Jobs:
         ends as `FAILED` with the reason after the third time.
         """
         tried = 0
-        back: list[tuple[str, str]] = []
-        while tried < limit:
-            job = self._queue.claim(tuple(self._handlers), lease_ms=LEASE_MS)
-            if job is None:
-                break
-            tried += 1
-            error = self._run(job)
-            if error and job.attempts < ATTEMPTS:
-                back.append((job.id, error))
-            elif error:
-                self._finish(job.id, JobState.FAILED, error=error)
-        for job_id, error in back:
-            self._finish(job_id, JobState.QUEUED, error=error)
+        back: list[tuple[Job, str]] = []
+        with Leases(self._queue, lease_ms=LEASE_MS, longest_s=LONGEST_MS / 1000) as leases:
+            while tried < limit:
+                job = self._queue.claim(self._kinds, lease_ms=LEASE_MS)
+                if job is None:
+                    break
+                leases.hold(job)
+                tried += 1
+                if job.kind in self._backlogs:
+                    self._catch_up(job)
+                    leases.drop(job.id)
+                    continue
+                error = self._run(job)
+                if error and job.attempts < ATTEMPTS:
+                    back.append((job, error))
+                    continue
+                leases.drop(job.id)
+                if error:
+                    self._finish(job, JobState.FAILED, error=error)
+            for job, error in back:
+                self._finish(job, JobState.QUEUED, error=error)
         return tried
+
+    @property
+    def _kinds(self) -> tuple[str, ...]:
+        return (*self._handlers, *chain.from_iterable(backlog.kinds for backlog in self._backlogs.values()))
+
+    def _catch_up(self, job: Job) -> None:
+        """Do what a model could not do: what fails waits in the queue for as long as it takes."""
+        done = self._backlogs[job.kind].work(job)
+        self._finish(job, done.state, result=done.result, error=done.error, not_before_ms=done.not_before_ms)
 
     def _run(self, job: Job) -> str:
         """Do a job and return why it failed; empty if it did not."""
         if job.attempts > ATTEMPTS:
-            return f"its worker died or took more than {LEASE_MS // 60_000} minutes {ATTEMPTS} times"
+            return f"its worker died or took more than {LONGEST_MS // 60_000} minutes {ATTEMPTS} times"
         try:
             result = self._handlers[job.kind](read_principal(job.payload["principal"]), job)
         except MemoryServiceError as error:
@@ -92,14 +136,22 @@ class Jobs:
         except Exception as error:
             # The text of an unforeseen error may hold what a memory says; its name does not.
             return f"internal error: {type(error).__name__}"
-        self._finish(job.id, JobState.DONE, result=result)
+        self._finish(job, JobState.DONE, result=result)
         return ""
 
-    def _finish(self, job_id: str, state: JobState, *, result: JsonObject | None = None, error: str = "") -> None:
+    def _finish(
+        self,
+        job: Job,
+        state: JobState,
+        *,
+        result: JsonObject | None = None,
+        error: str = "",
+        not_before_ms: int | None = None,
+    ) -> None:
         try:
-            self._queue.finish(job_id, state, result=result, error=error)
-        except NotFound:
-            return  # its workspace was deleted meanwhile, and the job with it
+            self._queue.finish(job.id, job.token, state, result=result, error=error, not_before_ms=not_before_ms)
+        except (NotFound, VersionConflict):
+            return  # its workspace was deleted meanwhile, and the job with it; or another worker has it
 
     def _add(self, principal: Principal, job: Job) -> JsonObject:
         committed = self._memories.add(
@@ -152,4 +204,5 @@ def _remembered(remembered: Remembered) -> JsonObject:
         "inserted": remembered.inserted,
         "superseded_ids": list(remembered.superseded_ids),
         "extractor": remembered.extractor,
+        **({"skipped": remembered.skipped} if remembered.skipped else {}),
     }

@@ -4,10 +4,11 @@ import hmac
 import secrets
 from dataclasses import replace
 from hashlib import sha256
+from unicodedata import category
 
 from app.domain.access import EVERY_WORKSPACE, KEY_FORMAT, LOCAL_ADMIN, ApiKey, Permission, Principal, Role
 from app.domain.identifiers import WORKSPACE_ID, check_workspace_id, make_uuid7
-from app.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
+from app.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated, VersionConflict
 from app.ports import Clock, KeyStore
 from app.service.authorisation import covers, require
 from app.service.limits import NAME_CHARACTERS, check_text
@@ -16,6 +17,8 @@ from app.service.ranking import MS_PER_DAY
 MOST_DAYS = 3_650
 """Ten years; a key that must live longer should be rotated."""
 PATTERNS = 100
+_LINE_BREAKING = ("Cc", "Zl", "Zp")
+"""Unicode's categories of control characters, line and paragraph separators."""
 
 
 class Keys:
@@ -56,7 +59,7 @@ class Keys:
                 raise Forbidden(f"workspace pattern {pattern!r} is beyond the scope of your key: issue a narrower one")
         days = self._key_days if key_days is None else _check_days("key_days", key_days, least=1)
         return self._make(
-            name=check_text("name", name, least=1, most=NAME_CHARACTERS),
+            name=_check_name(name),
             role=Role(role),
             workspaces=patterns,
             tenant_id=tenant,
@@ -81,16 +84,25 @@ class Keys:
             name=old.name, role=old.role, workspaces=old.workspaces, tenant_id=old.tenant_id, days=self._key_days
         )
         ends_ms = min(old.expires_ms, now_ms + self._overlap_days * MS_PER_DAY)
-        self._store.put_key(replace(old, expires_ms=ends_ms, replaced_by=new.id))
+        try:
+            self._store.put_key(replace(old, expires_ms=ends_ms, replaced_by=new.id), expected=old)
+        except VersionConflict:
+            # Revoked or rotated meanwhile: nobody was given the new secret, and the old key is looked at again.
+            self._store.put_key(replace(new, revoked_ms=now_ms), expected=new)
+            return self.rotate(principal, key_id)
         return new, secret
 
     def revoke(self, principal: Principal, key_id: str) -> ApiKey:
         """End a key at once, in every process; a revoked one stays revoked as of the first time. Needs an admin."""
         key = self._find(principal, key_id)
-        if key.revoked_ms is None:
-            key = replace(key, revoked_ms=self._clock.now_ms())
-            self._store.put_key(key)
-        return key
+        if key.revoked_ms is not None:
+            return key
+        revoked = replace(key, revoked_ms=self._clock.now_ms())
+        try:
+            self._store.put_key(revoked, expected=key)
+        except VersionConflict:  # rotated or revoked meanwhile, each of which happens once
+            return self.revoke(principal, key_id)
+        return revoked
 
     def list(self, principal: Principal) -> tuple[ApiKey, ...]:
         """The keys that the principal may administer, oldest first, those that ended too. Needs an admin."""
@@ -143,6 +155,15 @@ class Keys:
         if found is None:
             raise NotFound("there is no such key among those that you may administer: list them to see their ids")
         return found
+
+
+def _check_name(name: str) -> str:
+    """Return a name as it may stand in a line of a listing or a log."""
+    text = check_text("name", name, least=1, most=NAME_CHARACTERS)
+    position = next((place for place, character in enumerate(text) if category(character) in _LINE_BREAKING), None)
+    if position is not None:
+        raise InvalidRequest(f"name has a control character or line break at position {position}: remove it")
+    return text
 
 
 def _check_days(name: str, days: int, *, least: int) -> int:

@@ -31,6 +31,8 @@ FILTER_VALUES = 100
 FILTER_CONDITIONS = 20
 LARGEST_INTEGER = 2**63 - 1
 """What every store and JSON reader in use can keep exactly, or at all."""
+LARGEST_VERSION = 2**53 - 1
+"""Of an imported memory: what every JSON reader keeps exactly, with room to count on."""
 EARLIEST_MS = -62_135_596_800_000
 """0001-01-01 UTC; the first day that Python's calendar knows."""
 LATEST_MS = 253_402_300_799_999

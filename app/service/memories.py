@@ -1,28 +1,22 @@
 """Memories: add, read, change, delete, restore, count use, erase."""
 
+import logging
 from collections.abc import Sequence
 from random import random
 from time import sleep
 
 from app.domain.access import Permission, Principal
-from app.domain.change import (
-    Add,
-    Change,
-    ChangeBatch,
-    Committed,
-    Delete,
-    Receipt,
-    RecordUse,
-    Restore,
-    Update,
-)
+from app.domain.change import Add, Change, ChangeBatch, Committed, Delete, Receipt, RecordUse, Restore, Update
 from app.domain.embedding import Vector
 from app.domain.identifiers import check_memory_id
-from app.domain.memory import Memory, MemoryDraft, MemoryKind, MemoryPatch, Scope, embedded_text
+from app.domain.memory import Memory, MemoryDraft, MemoryKind, MemoryPatch, Scope, changed_text, embedded_text
 from app.domain.query import MemoryFilter, Page
-from app.errors import InvalidRequest, NotFound, VersionConflict
+from app.domain.spending import charging
+from app.errors import InvalidRequest, ModelError, NotFound, VersionConflict
 from app.ports import Clock, Embedder, MemoryStore, Meter
 from app.service.authorisation import authorise
+from app.service.backlog import NO_BACKLOG, Backlog
+from app.service.copies import NO_COPIES, Copies
 from app.service.limits import (
     BATCH_CHANGES,
     NAME_CHARACTERS,
@@ -33,18 +27,36 @@ from app.service.limits import (
     check_patch,
     check_text,
 )
-from app.service.metering import record_of
+from app.service.metering import payer_of, record_of
+from app.service.quarantine import check_release
 
 PAGE = 1_000
 """The most memories of a page."""
 ATTEMPTS = 50
 """How often a change without an expected version is tried against changes that come in between."""
 
+log = logging.getLogger("reme.memories")
+
 
 class Memories:
-    """The memories of workspaces. May be used from any thread; nothing is kept but the ports."""
+    """The memories of workspaces. May be used from any thread; nothing is kept but the ports.
 
-    def __init__(self, *, store: MemoryStore, embedder: Embedder, clock: Clock, meter: Meter) -> None:
+    Where the embedder raises a `ModelError`, texts are kept without vectors, so that they are found by their words
+    at once, and the `backlog` is told.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: MemoryStore,
+        embedder: Embedder,
+        clock: Clock,
+        meter: Meter,
+        copies: Copies = NO_COPIES,
+        backlog: Backlog = NO_BACKLOG,
+    ) -> None:
+        self._copies = copies
+        self._backlog = backlog
         self._store = store
         self._embedder = embedder
         self._clock = clock
@@ -57,17 +69,24 @@ class Memories:
         drafts: Sequence[MemoryDraft],
         *,
         receipt: Receipt | None = None,
+        skip_deleted: bool = False,
     ) -> Committed:
         """Add 1 to 1,000 memories, all or none; durable when this returns.
 
-        What is there already, word for word, is a `DUPLICATE` outcome and not an error. Needs memory:write.
+        What is there already, word for word, is a `DUPLICATE` outcome and not an error. With `skip_deleted` a draft
+        whose id was deleted or has another text, or a raw text that was deleted from its place, is a `MISSING` one;
+        otherwise such an id is `AlreadyExists`, and such a raw text is added. Needs memory:write.
         Raises `InvalidRequest` for a draft beyond the limits, `IdempotencyConflict`, or a `StoreError`.
         """
         scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         checked = check_drafts(drafts)
-        vectors = self._embed(scope, [embedded_text(draft.when_to_use, draft.content) for draft in checked])
+        texts = [embedded_text(draft.when_to_use, draft.content) for draft in checked]
+        vectors = self._embed(principal, scope, "add", texts)
         changes = tuple(Add(draft=draft, vector=vector) for draft, vector in zip(checked, vectors, strict=True))
-        return self._commit(scope, "add", changes, receipt=receipt)
+        committed = self._commit(scope, "add", changes, receipt=receipt, skip_missing=skip_deleted)
+        if vectors[0] is None:
+            self._backlog.note(scope)
+        return committed
 
     def get(self, principal: Principal, workspace_id: str, memory_id: str) -> Memory:
         """A live memory, or `NotFound`. Needs memory:read."""
@@ -104,12 +123,15 @@ class Memories:
         """Change the fields that a patch gives and return the memory as it now is.
 
         Needs memory:write. Raises `NotFound`, `InvalidRequest` (also for the text of an earlier revision, which is what
-        was said), or `VersionConflict` where `expected_version` is not the current one. Without one the change is
+        was said, and for an end before the beginning), `AlreadyExists` where another memory says the new text already,
+        or `VersionConflict` where `expected_version` is not the current one. Without one the change is
         applied to whatever is there; `VersionConflict` then only where others change the memory all the time.
         """
         scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         check_memory_id(memory_id)
         patch = check_patch(patch)
+        if patch.tags is not None:
+            check_release(principal, self._read(scope, memory_id), patch)
         if not patch.changes_text:
             return self._apply(
                 scope, "update", Update(memory_id=memory_id, patch=patch, expected_version=expected_version)
@@ -127,18 +149,19 @@ class Memories:
                     f"memory {memory_id} has version {memory.version}, not {expected_version}: read it again and "
                     "repeat the change"
                 )
-            change = Update(
-                memory_id=memory_id,
-                patch=patch,
-                vector=self._embed_change(scope, memory, patch),
-                expected_version=memory.version,
-            )
+            text = changed_text(memory, patch)
+            vector = None if text is None else self._embed(principal, scope, "update", [text])[0]
+            change = Update(memory_id=memory_id, patch=patch, vector=vector, expected_version=memory.version)
             try:
-                return self._apply(scope, "update", change)
+                updated = self._apply(scope, "update", change)
             except VersionConflict:
                 if expected_version is not None or attempt == ATTEMPTS:
                     raise
                 sleep(random() * min(attempt, 10) / 1000)  # noqa: S311 - so that rivals do not meet again
+                continue
+            if text is not None and vector is None:
+                self._backlog.note(scope)
+            return updated
         raise AssertionError("the loop returns or raises")
 
     def delete(
@@ -162,7 +185,11 @@ class Memories:
         return self._commit(scope, "delete", changes, skip_missing=len(ids) > 1)
 
     def restore(self, principal: Principal, workspace_id: str, memory_id: str) -> Memory:
-        """Take a deletion back. Needs memory:delete; `NotFound` where nothing is left to restore."""
+        """Take a deletion back. Needs memory:delete.
+
+        Raises `NotFound` where nothing is left to restore, `AlreadyExists` where another memory says the same by now,
+        and `InvalidRequest` for an earlier revision of a memory that is deleted: the two are restored together.
+        """
         scope = authorise(principal, Permission.MEMORY_DELETE, workspace_id)
         found = self._store.get(scope, [check_memory_id(memory_id)], deleted=True)
         if not found:
@@ -170,17 +197,29 @@ class Memories:
         memory = found[0]
         if memory.deleted_ms is None:
             return memory
-        vector = self._embed(scope, [embedded_text(memory.when_to_use, memory.content)])[0]
-        return self._apply(scope, "update", Restore(memory_id=memory_id, vector=vector))
+        vector = self._embed(principal, scope, "update", [embedded_text(memory.when_to_use, memory.content)])[0]
+        restored = self._apply(scope, "update", Restore(memory_id=memory_id, vector=vector))
+        if vector is None:
+            self._backlog.note(scope)
+        return restored
 
     def record_use(
-        self, principal: Principal, workspace_id: str, memory_ids: Sequence[str], *, utility: float = 0.0
+        self,
+        principal: Principal,
+        workspace_id: str,
+        memory_ids: Sequence[str],
+        *,
+        utility: float = 0.0,
+        receipt: Receipt | None = None,
     ) -> tuple[Memory, ...]:
-        """Count one use of each memory, worth `utility`, and return those that are there. Needs memory:write."""
+        """Count one use of each memory, worth `utility`, and return those that are there; once for a receipt.
+
+        Needs memory:write. Raises `InvalidRequest`, `IdempotencyConflict`, or a `StoreError`.
+        """
         scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         check_number("utility", utility)
         changes = tuple(RecordUse(memory_id=memory_id, utility=utility) for memory_id in _check_ids(memory_ids))
-        committed = self._commit(scope, "update", changes, skip_missing=True)
+        committed = self._commit(scope, "update", changes, receipt=receipt, skip_missing=True)
         return tuple(outcome.memory for outcome in committed.outcomes if outcome.memory is not None)
 
     def delete_unused(
@@ -239,6 +278,8 @@ class Memories:
             user_id = check_text("user_id", user_id, least=1, most=NAME_CHARACTERS)
         check_moment("deleted_before_ms", deleted_before_ms)
         erased = self._store.purge(scope, deleted_before_ms=deleted_before_ms, user_id=user_id)
+        if deleted_before_ms is None:
+            self._copies.forget(scope, user_id=user_id)
         self._count(scope, "delete", items=erased)
         return erased
 
@@ -248,21 +289,18 @@ class Memories:
             raise NotFound(f"there is no memory {memory_id} in workspace {scope.workspace_id!r}")
         return found[0]
 
-    def _embed(self, scope: Scope, texts: Sequence[str]) -> Vector:
-        vectors = self._embedder.embed(texts)
+    def _embed(
+        self, principal: Principal, scope: Scope, operation: str, texts: Sequence[str]
+    ) -> Sequence[Vector | None]:
+        """A vector for each text, at the expense of the principal's workspace; None for all where the model fails."""
+        try:
+            with charging(payer_of(scope, operation, key_id=principal.key_id)):
+                vectors = self._embedder.embed(texts)
+        except ModelError as error:
+            log.warning("%d texts are kept without vectors: %s", len(texts), error.slug, extra={"operation": operation})
+            return [None] * len(texts)
         self._count(scope, "embed", items=len(texts), model=self._embedder.identity.model)
-        return vectors
-
-    def _embed_change(self, scope: Scope, memory: Memory, patch: MemoryPatch) -> Vector | None:
-        """The vector of the text after a patch; None where the compared text stays what it was."""
-        text = embedded_text(
-            memory.when_to_use if patch.when_to_use is None else patch.when_to_use,
-            memory.content if patch.content is None else patch.content,
-        )
-        if text == embedded_text(memory.when_to_use, memory.content):
-            return None
-        vector: Vector = self._embed(scope, [text])[0]
-        return vector
+        return list(vectors)
 
     def _apply(self, scope: Scope, operation: str, change: Change) -> Memory:
         memory = self._commit(scope, operation, (change,)).outcomes[0].memory

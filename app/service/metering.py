@@ -1,8 +1,9 @@
-"""Records of use: one for an operation, on the day of its moment in UTC."""
+"""Records of use: one for an operation, on the day of its moment in UTC; and who pays for it."""
 
 from datetime import UTC, datetime
 
 from app.domain.memory import Scope
+from app.domain.spending import Payer
 from app.domain.usage import UsageRecord
 
 
@@ -21,3 +22,8 @@ def record_of(scope: Scope, operation: str, *, now_ms: int, items: int, model: s
         model=model,
         items=items,
     )
+
+
+def payer_of(scope: Scope, operation: str, *, key_id: str = "") -> Payer:
+    """The workspace that pays for an operation; without a key where nobody waits for it."""
+    return Payer(tenant_id=scope.tenant_id, workspace_id=scope.workspace_id, key_id=key_id, operation=operation)

@@ -1,14 +1,15 @@
 """Principals, drafts and trajectories as JSON, for work that is done later, and back."""
 
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.domain.access import Principal, Role
 from app.domain.conversation import Message, Trajectory
 from app.domain.memory import JsonObject, Layer, MemoryDraft, MemoryKind, Origin
 from app.errors import InvalidRequest
+from app.service.limits import LARGEST_VERSION
 
 MOST_TRAJECTORIES = 1_000
 
@@ -109,6 +110,7 @@ class _Draft(_Strict):
     valid_from_ms: int | None = None
     valid_to_ms: int | None = None
     revision_of: str = ""
+    version: Annotated[int, Field(ge=1, le=LARGEST_VERSION)] = 1
 
 
 class _Drafts(_Strict):

@@ -10,14 +10,17 @@ from sizing.models import models
 SERVICES = ("llm", "embedding")
 
 
-def price_tokens(model: str, *, input_tokens: int, output_tokens: int) -> Decimal | None:
+def price_tokens(model: str, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> Decimal | None:
     """USD for the tokens of a model at its list price; None where no price is known.
 
-    Zero tokens cost zero, whatever the model. A provider that serves several places is priced at its international
-    endpoint. Prices are the planner's catalogue: each has its source and date there.
+    `cached_tokens` are the part of `input_tokens` that the provider took from its cache; where the catalogue has no
+    price for them, they cost what the others do. Zero tokens cost zero, whatever the model. A provider that serves
+    several places is priced at its international endpoint. Prices are the planner's catalogue: each has its source and
+    date there.
     """
+    cached = min(cached_tokens, input_tokens)
     cost = Decimal(0)
-    for direction, tokens in (("input", input_tokens), ("output", output_tokens)):
+    for direction, tokens in (("input", input_tokens - cached), ("cached-input", cached), ("output", output_tokens)):
         if tokens:
             price = _usd_per_token(model, direction)
             if price is None:

@@ -9,8 +9,19 @@ from app.domain.embedding import Vector
 from app.domain.memory import Layer, Memory
 from app.domain.query import Candidate, Explanation
 
-RRF_K = 60
-"""The constant of Cormack, Clarke and Buettcher, Reciprocal Rank Fusion, SIGIR 2009."""
+KEYWORD_WEIGHT = 1.0
+KEYWORD_HALF = 16.0
+"""What the keyword leg weighs beside a vector leg of 1: the weight times best / (best + half), where best is the BM25
+of its first candidate. A question that shares only common words with every memory has a low best, and its keywords
+decide little. 0.6 to 1 are equally good with the local embedder on the made-up persons; with the hashing one the sum
+fell below the keyword leg at 0.6 and not at 1 (docs/quality.md)."""
+PERIOD_SHARE = 0.4
+NAMED, SAID = 1.0, 0.75
+"""Of a score, for a memory of the time that the question names: all of the share where its text names that time, three
+quarters where it was only said then. Shares of 0.2 to 0.5 for the latter differed little (docs/quality.md)."""
+HOP_SHARE = 0.8
+"""The most that a memory gets of the score of a hit whose words led to it: with 0.5 and 0.95 fewer questions that join
+two memories were answered in the first five (docs/quality.md)."""
 
 MS_PER_DAY = 86_400_000
 
@@ -19,8 +30,8 @@ MS_PER_DAY = 86_400_000
 class Ranked:
     """A candidate on its way to a hit. Ranks count from 1; None means that the leg did not find it.
 
-    `score` is in 0..1 and changes as decay is applied; `fused` is what it was before. Not frozen: a search makes
-    some hundred and fifty, and keeps ten.
+    `score` is in 0..1 and changes as decay is applied; `fused` is what it was before. `hop` is 2 for what the words of
+    another hit led to. Not frozen: a search makes some hundred and fifty, and keeps ten.
     """
 
     number: int
@@ -31,6 +42,8 @@ class Ranked:
     keyword: float | None = None
     keyword_rank: int | None = None
     decay: float = 1.0
+    in_period: bool = False
+    hop: int = 1
 
     def explain(self) -> Explanation:
         """How the score came about."""
@@ -41,34 +54,75 @@ class Ranked:
             keyword_rank=self.keyword_rank,
             fused=self.fused,
             decay=self.decay,
+            in_period=self.in_period,
+            hop=self.hop,
         )
 
 
-def fuse(vector: Sequence[Candidate], keyword: Sequence[Candidate]) -> list[Ranked]:
-    """Reciprocal rank fusion of two legs, best first, divided by the most that two legs can give.
+def fuse(vector: Sequence[Candidate], keyword: Sequence[Candidate], *, full: bool = False) -> list[Ranked]:
+    """The weighted sum of both legs, best first, over the sum of the weights: in 0..1.
 
-    First in both legs is 1.0, first in one alone 0.5. At equal scores the better place in the vector leg wins,
-    then the better one in the keyword leg, then the older memory.
+    The vector leg counts with its cosine, clipped to 0..1, the keyword leg with its score relative to its best. `full`
+    says that the vector leg stopped at its limit: what it did not find then counts with the lowest cosine that it did
+    find, else with 0. First in both legs with a cosine of 1 is 1.0. At equal scores the better place in the vector leg
+    wins, then the better one in the keyword leg, then the older memory.
     """
-    # 1 / (k + rank) summed over two legs, over 2 / (k + 1), the sum of first places.
-    share = (RRF_K + 1) / 2
+    if not vector:
+        return by_keywords(keyword)
     found: dict[int, Ranked] = {}
-    for rank, candidate in enumerate(vector, start=1):
-        if candidate.number not in found:
-            score = share / (RRF_K + rank)
-            found[candidate.number] = Ranked(candidate.number, score, score, candidate.score, rank)
-    seen: set[int] = set()
-    for rank, candidate in enumerate(keyword, start=1):
-        if candidate.number in seen:
-            continue
-        seen.add(candidate.number)
-        score = share / (RRF_K + rank)
-        both = found.get(candidate.number)
+    for one in by_similarity(vector):
+        found.setdefault(one.number, one)
+    words = by_keywords(keyword)
+    best = words[0].keyword if words else None
+    weight = KEYWORD_WEIGHT * best / (best + KEYWORD_HALF) if best is not None and best > 0 else 0.0
+    total = 1.0 + weight
+    unseen = min(one.score for one in found.values()) if full else 0.0
+    for one in found.values():
+        one.score = one.fused = one.score / total
+    for one in words:
+        both = found.get(one.number)
         if both is None:
-            found[candidate.number] = Ranked(candidate.number, score, score, keyword=candidate.score, keyword_rank=rank)
-        else:
-            both.score = both.fused = both.score + score
-            both.keyword, both.keyword_rank = candidate.score, rank
+            one.score = one.fused = (unseen + weight * one.score) / total
+            found[one.number] = one
+        elif both.keyword_rank is None:
+            both.score = both.fused = both.score + weight * one.score / total
+            both.keyword, both.keyword_rank = one.keyword, one.keyword_rank
+    return sort(found.values())
+
+
+def favour(ranked: Iterable[Ranked], inside: Mapping[int, float]) -> list[Ranked]:
+    """The ranking where a part of the score is for memories of the time that the question names.
+
+    `inside` tells for each of them how much of that part it gets, in 0..1.
+    """
+    left = []
+    for one in ranked:
+        part = inside.get(one.number, 0.0)
+        one.in_period = part > 0.0
+        one.score = one.fused = one.fused * (1.0 - PERIOD_SHARE) + PERIOD_SHARE * part
+        left.append(one)
+    return sort(left)
+
+
+def follow(ranked: Sequence[Ranked], led: Iterable[tuple[Ranked, Sequence[Candidate]]]) -> list[Ranked]:
+    """The ranking with what the words of some hits led to: `led` has these hits with what was found for each.
+
+    The best found for a hit gets `HOP_SHARE` of the hit's score, the others less as their scores are lower; what was
+    ranked better before keeps its score.
+    """
+    found = {one.number: one for one in ranked}
+    sources = [
+        (source.score, by_keywords([one for one in some if one.number != source.number])) for source, some in led
+    ]
+    for most, some in sources:
+        for one in some:
+            score = HOP_SHARE * most * one.score
+            known = found.get(one.number)
+            if known is None:
+                found[one.number] = Ranked(one.number, score, score, hop=2)
+            elif score > known.score:
+                known.score = known.fused = score
+                known.hop = 2
     return sort(found.values())
 
 

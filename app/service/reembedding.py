@@ -1,12 +1,16 @@
 """Moving a store to another embedding while it is in use."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from app.domain.spending import SYSTEM, charging
 from app.errors import EmbeddingMismatch, InvalidRequest, StoreBusy
 from app.ports import Embedder, VectorSpaces
 
 PATIENCE = 10
 """Cut-overs that are refused in a row, with nothing left to embed, before the reason is somebody else's lock."""
+PAYER = replace(SYSTEM, operation="reembed")
+"""A move is the operator's doing, so no workspace pays for it."""
 
 
 class Reembedding:
@@ -30,7 +34,7 @@ class Reembedding:
 
         The store answers with its old vectors until then. A run that was stopped at any point goes on where it was.
         `progress` gets how many are done and how many there are so far. Raises `StoreBusy` where the switch is
-        refused again and again, or another `StoreError`.
+        refused again and again, another `StoreError`, or a `ModelError`.
         """
         if batch < 1:
             raise InvalidRequest(f"a batch of {batch} texts is not allowed: give 1 or more")
@@ -41,7 +45,8 @@ class Reembedding:
         while True:
             pending = self._spaces.pending(batch)
             if pending:
-                vectors = self._embedder.embed([text for _, text in pending])
+                with charging(PAYER):
+                    vectors = self._embedder.embed([text for _, text in pending])
                 self._spaces.supply([(number, vector) for (number, _), vector in zip(pending, vectors, strict=True)])
                 done += len(pending)
                 refusals = 0

@@ -1,53 +1,62 @@
 """Retrieval: two legs find numbers, ranking orders them, and only what is returned is read whole."""
 
-from collections.abc import Callable, Iterator
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import isfinite
-from time import perf_counter
-from typing import TypeVar
+from time import monotonic, perf_counter
 
 from app.domain.access import Permission, Principal
-from app.domain.memory import Memory, Scope
+from app.domain.embedding import Vector
 from app.domain.query import Candidate, Hit, SearchMode, SearchQuery, SearchResult
-from app.errors import InvalidRequest
+from app.domain.spending import charging
+from app.errors import InvalidRequest, ModelError
 from app.ports import Clock, Embedder, Meter, SearchIndex
 from app.service.authorisation import authorise
 from app.service.limits import CONTENT_CHARACTERS, check_filter, check_moment, check_text
-from app.service.metering import record_of
-from app.service.ranking import Collapse, Place, Ranked, by_keywords, by_similarity, decay, diversify, fuse
+from app.service.metering import payer_of, record_of
+from app.service.ranking import Place, Ranked, by_keywords, by_similarity
+from app.service.reranking import Reranker, rerank_result
+from app.service.searches import Search
 
-T = TypeVar("T")
-
-VECTOR_LIMIT = 100
-KEYWORD_LIMIT = 50
-"""Candidates of a leg, or `top_k` if that is more: at rank 100 a leg adds 0.38 of what a first place adds, so that
-what lies beyond hardly ever reaches the first ten."""
 TOP_K = 200
 """The most hits of a search; the requirements' API allows no more."""
-DIVERSITY_POOL = 50
-"""Variety is sought among this many candidates, or four times as many as are returned if that is more."""
-SPARE = 8
-"""Memories read beyond `top_k` at first, in place of those that were deleted meanwhile or collapse."""
 THREADS = 4
 """Keyword legs that run beside their vector legs at once; a search that finds none free runs its legs in turn."""
+HOPS = 2
+"""A third hop was not measured."""
+TOLD_EVERY_S = 60.0
+"""The log is told this often at most that searches answer from keywords."""
+
+log = logging.getLogger("reme.retrieval")
 
 
 class Retrieval:
     """Searches of one workspace. May be used from any thread.
 
     With `parallel` the keyword leg runs in a thread while the vector leg embeds and searches, which pays where both
-    release the interpreter's lock for a millisecond or more; without it the legs run one after the other.
+    release the interpreter's lock for a millisecond or more; without it the legs run one after the other. The
+    `reranker` is asked where a query wants it. Where the embedder raises a `ModelError`, keywords answer. Models are
+    charged to the workspace.
     """
 
     def __init__(
-        self, *, index: SearchIndex, embedder: Embedder, clock: Clock, meter: Meter, parallel: bool = True
+        self,
+        *,
+        index: SearchIndex,
+        embedder: Embedder,
+        clock: Clock,
+        meter: Meter,
+        parallel: bool = True,
+        reranker: Reranker | None = None,
     ) -> None:
         self._index = index
         self._embedder = embedder
         self._clock = clock
         self._meter = meter
+        self._reranker = reranker
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="keyword-leg") if parallel else None
+        self._told_s = -TOLD_EVERY_S
 
     def close(self) -> None:
         """Let the threads end; a search after this runs its legs in turn."""
@@ -55,135 +64,94 @@ class Retrieval:
         if threads is not None:
             threads.shutdown()
 
-    def search(self, principal: Principal, workspace_id: str, query: SearchQuery) -> SearchResult:
+    def check(self, principal: Principal, workspace_id: str, query: SearchQuery) -> SearchQuery:
+        """The query as it is searched for; raises what `search` would raise before it searches."""
+        authorise(principal, Permission.MEMORY_READ, workspace_id)
+        return _check(query)
+
+    def search(
+        self, principal: Principal, workspace_id: str, query: SearchQuery, *, vector: Vector | None = None
+    ) -> SearchResult:
         """The memories that answer a query, best first. Needs memory:read.
 
-        `legs_ms` tells what each leg that ran took: "embed", "vector", "keyword" and "fetch". Raises
+        A `vector` is that of the query's text, embedded by the caller. `legs_ms` tells what each leg
+        that ran took: "embed", "vector", "keyword", "fetch", and "rerank" where a query wants it. `degraded` tells
+        why a search that needs a vector answers from keywords. Raises
         `InvalidRequest` for a query without text or a parameter out of its bounds.
         """
         scope = authorise(principal, Permission.MEMORY_READ, workspace_id)
         query = _check(query)
-        search = _Search(self._index, self._embedder, scope, query)
+        search = Search(self._index, self._embedder, scope, query, vector)
         started = perf_counter()
-        ranked = self._rank(search)
-        places = search.place(ranked, now_ms=self._clock.now_ms())
+        payer = payer_of(scope, "retrieve", key_id=principal.key_id)
+        degraded = ""
+        try:
+            with charging(payer):
+                ranked = self._rank(search)
+        except ModelError as error:
+            degraded = error.slug
+            self._tell(degraded)
+            query = search.query = replace(query, mode=SearchMode.KEYWORD)
+            ranked = self._rank(search)
+        wanted = query.top_k
+        if query.rerank and self._reranker is not None:
+            wanted = max(wanted, self._reranker.candidates)
+        places = search.place(ranked, now_ms=self._clock.now_ms(), wanted=wanted)
         hits = tuple(_hit(place, explain=query.explain) for place in places)
+        reranker = reason = ""
+        if query.rerank:
+            asked = perf_counter()
+            with charging(payer):
+                done = rerank_result(self._reranker, query.text, hits, query.top_k)
+            hits, reranker, reason = done.hits, done.reranker, done.reason
+            search.legs_ms["rerank"] = (perf_counter() - asked) * 1000
         now_ms = self._clock.now_ms()
         records = [record_of(scope, "retrieve", now_ms=now_ms, items=len(hits))]
         if query.mode is not SearchMode.KEYWORD:
             records.append(record_of(scope, "embed", now_ms=now_ms, items=1, model=self._embedder.identity.model))
         self._meter.record(records)
         return SearchResult(
-            hits=hits, mode=query.mode, took_ms=(perf_counter() - started) * 1000, legs_ms=search.legs_ms
+            hits=hits,
+            mode=query.mode,
+            took_ms=(perf_counter() - started) * 1000,
+            legs_ms=search.legs_ms,
+            reranker=reranker,
+            reranker_reason=reason,
+            degraded=degraded,
         )
 
-    def _rank(self, search: "_Search") -> list[Ranked]:
+    def _tell(self, slug: str) -> None:
+        """Log that a search answers from keywords, unless that was said within the minute."""
+        now_s = monotonic()
+        if now_s - self._told_s >= TOLD_EVERY_S:
+            self._told_s = now_s
+            log.warning("searches answer from keywords: %s", slug, extra={"operation": "search_memories"})
+
+    def _rank(self, search: Search) -> list[Ranked]:
         mode = search.query.mode
         if mode is SearchMode.KEYWORD:
             return by_keywords(search.run_keyword())
         if mode is not SearchMode.HYBRID:
             return by_similarity(search.run_vector())
+        vector, keyword = self._run_legs(search)
+        ranked = search.fuse(vector, keyword)
+        return ranked if search.query.hops == 1 else search.hop(ranked)
+
+    def _run_legs(self, search: Search) -> tuple[list[Candidate], list[Candidate]]:
         threads = self._threads
         if threads is None:
-            return fuse(search.run_vector(), search.run_keyword())
+            return search.run_vector(), search.run_keyword()
         try:
             beside = threads.submit(search.run_keyword)
         except RuntimeError:  # closed in this moment
-            return fuse(search.run_vector(), search.run_keyword())
+            return search.run_vector(), search.run_keyword()
         try:
             vector = search.run_vector()
         except BaseException:
             beside.cancel()
             raise
         # A leg that still waits for a thread is taken back, so that a full queue delays nobody.
-        keyword = search.run_keyword() if beside.cancel() else beside.result()
-        return fuse(vector, keyword)
-
-
-class _Search:
-    """One search under way, and what each of its legs took."""
-
-    def __init__(self, index: SearchIndex, embedder: Embedder, scope: Scope, query: SearchQuery) -> None:
-        self._index = index
-        self._embedder = embedder
-        self._scope = scope
-        self.query = query
-        self.legs_ms: dict[str, float] = {}
-
-    def run_vector(self) -> list[Candidate]:
-        query = self.query
-        started = perf_counter()
-        vector = self._embedder.embed_query(query.text)
-        embedded = perf_counter()
-        found = self._index.nearest(
-            self._scope,
-            vector,
-            query.filter,
-            limit=max(VECTOR_LIMIT, query.top_k),
-            as_of_ms=query.as_of_ms,
-            exact=query.mode is SearchMode.EXACT,
-        )
-        self.legs_ms["embed"] = (embedded - started) * 1000
-        self.legs_ms["vector"] = (perf_counter() - embedded) * 1000
-        return found
-
-    def run_keyword(self) -> list[Candidate]:
-        query = self.query
-        started = perf_counter()
-        found = self._index.matching(
-            self._scope,
-            query.text,
-            query.filter,
-            limit=max(KEYWORD_LIMIT, query.top_k),
-            as_of_ms=query.as_of_ms,
-        )
-        self.legs_ms["keyword"] = (perf_counter() - started) * 1000
-        return found
-
-    def place(self, ranked: list[Ranked], *, now_ms: int) -> list[Place]:
-        """The places that are returned, with their memories."""
-        query = self.query
-        if query.half_life_days is None:
-            found = self._read(ranked)
-        else:
-            memories = self._fetch(ranked)
-            moment = now_ms if query.as_of_ms is None else query.as_of_ms
-            decayed = decay(ranked, memories, now_ms=moment, half_life_days=query.half_life_days)
-            found = ((one, memories[one.number]) for one in decayed)
-        wanted = query.top_k if query.mmr_lambda is None else max(DIVERSITY_POOL, 4 * query.top_k)
-        collapse = Collapse()
-        for one, memory in found:
-            if one.score < query.min_score:
-                break
-            collapse.take(one, memory)
-            if len(collapse.places) == wanted:
-                break
-        if query.mmr_lambda is None:
-            return collapse.places
-        vectors = self._timed(
-            lambda: self._index.vectors(self._scope, [place.ranked.number for place in collapse.places])
-        )
-        return diversify(collapse.places, vectors, limit=query.top_k, relevance=query.mmr_lambda)
-
-    def _read(self, ranked: list[Ranked]) -> Iterator[tuple[Ranked, Memory]]:
-        """The candidates that are still there, read in portions of a little more than is returned."""
-        portion = self.query.top_k + SPARE
-        for start in range(0, len(ranked), portion):
-            some = ranked[start : start + portion]
-            memories = self._fetch(some)
-            for one in some:
-                memory = memories.get(one.number)
-                if memory is not None:
-                    yield one, memory
-
-    def _fetch(self, ranked: list[Ranked]) -> dict[int, Memory]:
-        return self._timed(lambda: self._index.fetch(self._scope, [one.number for one in ranked]))
-
-    def _timed(self, read: Callable[[], T]) -> T:
-        started = perf_counter()
-        found = read()
-        self.legs_ms["fetch"] = self.legs_ms.get("fetch", 0.0) + (perf_counter() - started) * 1000
-        return found
+        return vector, search.run_keyword() if beside.cancel() else beside.result()
 
 
 def _hit(place: Place, *, explain: bool) -> Hit:
@@ -199,6 +167,8 @@ def _check(query: SearchQuery) -> SearchQuery:
     """Return a query with its text stripped, or raise `InvalidRequest`."""
     if not 1 <= query.top_k <= TOP_K:
         raise InvalidRequest(f"top_k is {query.top_k}: ask for 1 to {TOP_K} memories")
+    if not 1 <= query.hops <= HOPS:
+        raise InvalidRequest(f"hops is {query.hops}: give 1, or 2 to search for the words of the first hits too")
     if not 0.0 <= query.min_score <= 1.0:
         raise InvalidRequest(f"min_score is {query.min_score}: scores are in 0 to 1")
     if query.mmr_lambda is not None and not 0.0 <= query.mmr_lambda <= 1.0:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from app.ports import (
+    Accounts,
     JobQueue,
     KeyStore,
     MemoryStore,
@@ -10,6 +11,7 @@ from app.ports import (
     SearchIndex,
     UserStore,
     VectorSpaces,
+    WorkingStore,
     WorkspaceStore,
 )
 
@@ -31,6 +33,10 @@ class Storage(Protocol):
     def jobs(self) -> JobQueue: ...
     @property
     def meter(self) -> Meter: ...
+    @property
+    def ledger(self) -> Accounts: ...
+    @property
+    def working(self) -> WorkingStore: ...
     @property
     def spaces(self) -> VectorSpaces: ...
 

@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from math import floor, log10
 
+from app.domain.conversation import Trust
 from app.domain.memory import Json, JsonObject
+from app.service.quarantine import find_reason
 from app.service.tool_calls import Call, read_error, write_input
 
 SUMMARY_CHARACTERS = 2_000
@@ -96,9 +98,13 @@ def _average(calls: Sequence[Call], name: str) -> float:
 
 
 def _rank_errors(calls: Sequence[Call]) -> list[tuple[str, int]]:
-    """The commonest error messages; those that differ only in numbers count as one, told by the first in order."""
+    """The commonest error messages; those that differ only in numbers count as one, told by the first in order.
+
+    One that reads like an order to the agent is left out: whoever feeds a tool would speak to all that call it.
+    """
     failures = (call for call in calls if not call.get("success"))
-    messages = [str(call.get("summary") or read_error(str(call.get("output", "")))) for call in failures]
+    told_by = [str(call.get("summary") or read_error(str(call.get("output", "")))) for call in failures]
+    messages = [message for message in told_by if not find_reason(message, Trust.TOOL)]
     groups: Counter[str] = Counter(_NUMBER.sub("#", message) for message in messages)
     told = {group: min(message for message in messages if _NUMBER.sub("#", message) == group) for group in groups}
     ranked = sorted(groups.items(), key=lambda item: (-item[1], item[0]))
@@ -144,7 +150,8 @@ def _kinds(inputs: Sequence[Mapping[str, Json]], name: str) -> set[str]:
 def _choose_example(calls: Sequence[Call]) -> str:
     """The shortest input: the plainest, and one that stays the same while others come and go."""
     written = sorted((write_input(call.get("input", "")) for call in calls), key=lambda text: (len(text), text))
-    example = next((text for text in written if text not in {"", "{}"}), "")
+    sound = (text for text in written if text not in {"", "{}"} and not find_reason(text, Trust.TOOL))
+    example = next(sound, "")
     return example if len(example) <= EXAMPLE_CHARACTERS else example[: EXAMPLE_CHARACTERS - 1] + "…"
 
 

@@ -5,7 +5,7 @@ summarising changes its text, and only when the words change, which hold rounded
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from threading import Lock
 
@@ -14,12 +14,18 @@ from app.domain.change import ChangeState
 from app.domain.conversation import ToolCall
 from app.domain.memory import JsonObject, Memory, MemoryDraft, MemoryKind, MemoryPatch, normalise_text
 from app.domain.query import Comparison, Condition, MemoryFilter, SearchMode, SearchQuery
+from app.domain.spending import charging
 from app.errors import InvalidRequest, NotFound, VersionConflict
 from app.service.authorisation import authorise
 from app.service.memories import Memories
+from app.service.metering import payer_of
 from app.service.retrieval import Retrieval
 from app.service.tool_calls import CALLS, Call, is_valid, merge, read_calls, record
-from app.service.tool_summaries import count, summarise
+from app.service.tool_guidelines import Guideline, ToolGuide
+from app.service.tool_outcomes import ToolRecorded, ToolsRecorded, ToolsSummarised
+from app.service.tool_summaries import count
+
+__all__ = ["TOOL_NAME", "ToolRecorded", "Tools", "ToolsRecorded", "ToolsSummarised"]
 
 TOOL_NAME = "tool_name"
 """The key in a tool memory's metadata; it is filtered by."""
@@ -35,71 +41,15 @@ NAMESAKES = 50
 SLOT_CHARACTERS = 100
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ToolRecorded:
-    """What became of one tool's calls: how many came, were there already, and were added; whether it is a new tool."""
-
-    tool_name: str
-    memory: Memory
-    received: int
-    deduplicated: int
-    added: int
-    created: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ToolsRecorded:
-    """What became of a request's calls. `filtered` ones name no tool and are not kept."""
-
-    tools: tuple[ToolRecorded, ...]
-    total_input: int
-    filtered: int
-
-    @property
-    def memories(self) -> tuple[Memory, ...]:
-        """The tools' memories as they are now."""
-        return tuple(tool.memory for tool in self.tools)
-
-    @property
-    def valid(self) -> int:
-        """How many calls name their tool."""
-        return self.total_input - self.filtered
-
-    @property
-    def deduplicated(self) -> int:
-        """How many calls were there already: same tool, input, output and success."""
-        return sum(tool.deduplicated for tool in self.tools)
-
-    @property
-    def added(self) -> int:
-        """How many calls were added."""
-        return sum(tool.added for tool in self.tools)
-
-    @property
-    def created(self) -> int:
-        """How many tools are new."""
-        return sum(tool.created for tool in self.tools)
-
-    @property
-    def updated(self) -> int:
-        """How many tools that were known have new calls."""
-        return sum(not tool.created and tool.added > 0 for tool in self.tools)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ToolsSummarised:
-    """Which tools were summarised, which had nothing new, which are not known; and the memories of the first two."""
-
-    memories: tuple[Memory, ...]
-    summarised: tuple[str, ...]
-    skipped: tuple[str, ...]
-    missing: tuple[str, ...]
-
-
 class Tools:
-    """The tools of workspaces. May be used from any thread, and by several processes at once."""
+    """The tools of workspaces. May be used from any thread, and by several processes at once.
 
-    def __init__(self, *, memories: Memories, retrieval: Retrieval) -> None:
+    The `guide` writes what calls show. It is asked while nothing is held: calls that come meanwhile are kept, and
+    count as not summarised.
+    """
+
+    def __init__(self, *, memories: Memories, retrieval: Retrieval, guide: ToolGuide | None = None) -> None:
+        self._guide = guide or ToolGuide()
         self._memories = memories
         self._retrieval = retrieval
         self._locks = tuple(Lock() for _ in range(LOCKS))
@@ -127,23 +77,36 @@ class Tools:
     def summarise(self, principal: Principal, workspace_id: str, tool_names: Sequence[str]) -> ToolsSummarised:
         """Say in each tool's memory what its calls show, unless there are no new ones since the last time.
 
-        Needs memory:write. Raises `InvalidRequest` for more than 100 names, or as `record_calls`.
+        Where a model fails, rules say it, and the next request asks the model again. Needs memory:write. Raises
+        `InvalidRequest` for more than 100 names, or as `record_calls`.
         """
-        authorise(principal, Permission.MEMORY_WRITE, workspace_id)
+        scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         memories: list[Memory] = []
         summarised: list[str] = []
         skipped: list[str] = []
         missing: list[str] = []
+        unanswered: list[str] = []
         for name in _check_names(tool_names):
-            with self._lock(workspace_id, name):
-                memory, changed = self._change(principal, workspace_id, name, _summarise)
+            memory, changed = self._find(principal, workspace_id, name), False
+            if memory is not None and not _is_summarised(memory):
+                with charging(payer_of(scope, "extract", key_id=principal.key_id)):
+                    guideline = self._guide.write(memory.when_to_use, read_calls(memory.details))
+                unanswered += [guideline.skipped] if guideline.skipped else []
+                with self._lock(workspace_id, name):
+                    memory, changed = self._change(
+                        principal, workspace_id, name, partial(_summarise, guideline=guideline)
+                    )
             if memory is None:
                 missing.append(name)
             else:
                 memories.append(memory)
                 (summarised if changed else skipped).append(name)
         return ToolsSummarised(
-            memories=tuple(memories), summarised=tuple(summarised), skipped=tuple(skipped), missing=tuple(missing)
+            memories=tuple(memories),
+            summarised=tuple(summarised),
+            skipped=tuple(skipped),
+            missing=tuple(missing),
+            model_skipped=next(iter(unanswered), ""),
         )
 
     def retrieve(self, principal: Principal, workspace_id: str, tool_names: Sequence[str]) -> tuple[Memory, ...]:
@@ -267,15 +230,22 @@ def _patch_calls(memory: Memory, name: str, calls: Sequence[Call], added: int) -
     )
 
 
-def _summarise(memory: Memory) -> MemoryPatch | None:
-    """The patch that summarises; None where every call was summarised before."""
-    calls = read_calls(memory.details)
-    if all(call.get("is_summarized") for call in calls):
+def _is_summarised(memory: Memory) -> bool:
+    return all(call.get("is_summarized") for call in read_calls(memory.details))
+
+
+def _summarise(memory: Memory, guideline: Guideline) -> MemoryPatch | None:
+    """The patch that puts a guideline in place; None where every call was summarised meanwhile."""
+    if _is_summarised(memory):
         return None
-    text = summarise(memory.when_to_use, calls)
-    done: list[JsonObject] = [{**call, "is_summarized": True} for call in calls]
+    calls = read_calls(memory.details)
+    done: list[JsonObject] = [
+        {**call, "is_summarized": bool(call.get("is_summarized")) or str(call.get("call_hash")) in guideline.covered}
+        for call in calls
+    ]
     return MemoryPatch(
-        content=text if text != memory.content else None,
+        content=guideline.text if guideline.text != memory.content else None,
+        metadata={**memory.metadata, "extractor": guideline.extractor},
         details={**memory.details, CALLS: done, STATISTICS: count(calls, total=_total(memory))},
         score=_rate(calls),
     )

@@ -15,11 +15,15 @@ from app.service.conversations import MARK
 from app.service.items import read_item, read_line, write_line
 from app.service.limits import check_draft
 from app.service.memories import Memories
+from app.service.merging import REPLACED_BY, REPLACES
 
 PORTION = 250
 """Memories read or written at once: large enough to be embedded in a batch, small enough for RAM."""
 LINE_CHARACTERS = 4_000_000
 """The longest line that is read: content, details and metadata at their limits take less."""
+
+BYTE_ORDER_MARK = "\ufeff"
+"""What editors on Windows write at the start of a file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,13 +58,16 @@ class Transfers:
         """Add the memories of our lines or of a 0.2 dump. Needs memory:write.
 
         Ids, times, counters and spans of validity are kept; what was superseded stays so. A line that cannot be
-        used is reported and the others go on. Repeating an import makes only duplicates. The `workspace_id` of a
+        used is reported and the others go on. A byte order mark before the first line is left out. A memory that
+        is new here has the version of our line, so that an ETag still holds; of a 0.2 dump it starts at 1, and what is
+        there already keeps its own. Repeating an import makes only duplicates. The `workspace_id` of a
         line is not looked at. A `StoreError` stops the import; what came before it is stored.
         """
         authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         intake = _Intake(self._memories, principal, workspace_id)
         read = 0
-        for number, line in enumerate(lines, start=1):
+        for number, given in enumerate(lines, start=1):
+            line = given.removeprefix(BYTE_ORDER_MARK) if number == 1 else given
             if not line.strip():
                 continue
             read += 1
@@ -159,12 +166,17 @@ def _rename(draft: MemoryDraft, workspace_id: str) -> MemoryDraft:
     mark = details.get(MARK)
     if isinstance(mark, Mapping) and isinstance(made := mark.get("memory_ids"), list):
         details[MARK] = {**mark, "memory_ids": [_copied_id(str(memory_id), workspace_id) for memory_id in made]}
+    if isinstance(ended := details.get(REPLACES), list):
+        details[REPLACES] = [_copied_id(str(memory_id), workspace_id) for memory_id in ended]
+    if isinstance(ender := details.get(REPLACED_BY), str):
+        details[REPLACED_BY] = _copied_id(ender, workspace_id)
     return replace(
         draft,
         id=_copied_id(draft.id, workspace_id),
         source_ids=tuple(_copied_id(source, workspace_id) for source in draft.source_ids),
         details=details,
         revision_of=_copied_id(draft.revision_of, workspace_id) if draft.revision_of else "",
+        version=1,
     )
 
 

@@ -10,6 +10,7 @@ from app.domain.workspace import Contents, User, Workspace
 from app.errors import InvalidRequest, NotFound
 from app.ports import MemoryStore, UserStore, WorkspaceStore
 from app.service.authorisation import authorise, require
+from app.service.copies import NO_COPIES, Copies
 from app.service.limits import NAME_CHARACTERS, check_metadata, check_text
 from app.service.memories import PAGE, check_page
 
@@ -17,10 +18,20 @@ from app.service.memories import PAGE, check_page
 class Workspaces:
     """Makes, describes and removes workspaces and users. May be used from any thread."""
 
-    def __init__(self, *, workspaces: WorkspaceStore, users: UserStore, memories: MemoryStore) -> None:
+    def __init__(
+        self,
+        *,
+        workspaces: WorkspaceStore,
+        users: UserStore,
+        memories: MemoryStore,
+        copies: Copies = NO_COPIES,
+        working: Copies = NO_COPIES,
+    ) -> None:
         self._workspaces = workspaces
         self._users = users
         self._memories = memories
+        self._copies = copies
+        self._working = working
 
     def create(
         self, principal: Principal, workspace_id: str, *, name: str = "", metadata: JsonObject | None = None
@@ -71,9 +82,24 @@ class Workspaces:
             create=False,
         )
 
-    def delete(self, principal: Principal, workspace_id: str) -> int:
-        """Remove a workspace with all that it holds, for good; returns how many memories it held. Needs an admin."""
-        return self._workspaces.delete_workspace(authorise(principal, Permission.ADMINISTER, workspace_id))
+    def delete(self, principal: Principal, workspace_id: str, *, keep_copies: bool = False) -> int:
+        """Remove a workspace with all that it holds, its dumps too; returns how many memories it held. Needs an admin.
+
+        Of a workspace that is gone the dumps are removed; `NotFound` says that there were none. With `keep_copies`
+        they stay: the 0.2 API dumps a workspace, deletes it and loads it again.
+        """
+        scope = authorise(principal, Permission.ADMINISTER, workspace_id)
+        self._working.forget(scope)
+        try:
+            removed = self._workspaces.delete_workspace(scope)
+        except NotFound:
+            if keep_copies or not self._copies.forget(scope):
+                raise
+            return 0
+        # The copies last: one that is made meanwhile goes too, and a repetition finishes what was cut short.
+        if not keep_copies:
+            self._copies.forget(scope)
+        return removed
 
     def put_user(
         self,
@@ -104,19 +130,20 @@ class Workspaces:
         return self._users.list_users(scope, limit=check_page(limit), cursor=cursor)
 
     def delete_user(self, principal: Principal, workspace_id: str, user_id: str) -> int:
-        """Remove a user and erase all memories about the user for good; returns how many those were.
+        """Remove a user and erase all memories about the user for good, in dumps too; returns how many those were.
 
         Needs memory:delete. Memories may be about a user whom nobody made, so that `NotFound` says that there was
-        neither the user nor a memory.
+        neither the user nor a memory, nor a dump that held one. Those in dumps are not counted.
         """
         scope = authorise(principal, Permission.MEMORY_DELETE, workspace_id)
         user_id = _check_user_id(user_id)
         # The memories first: should this process die in between, a repetition finishes the work.
         erased = self._memories.purge(scope, user_id=user_id)
+        changed_copies = self._copies.forget(scope, user_id=user_id)
         try:
             self._users.delete_user(scope, user_id)
         except NotFound:
-            if not erased:
+            if not erased and not changed_copies:
                 raise
         return erased
 

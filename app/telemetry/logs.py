@@ -12,7 +12,7 @@ from app.telemetry.exchange import current_exchange
 from app.telemetry.masking import Masker
 
 HANDLER_NAME = "reme-json-lines"
-OWN_LOGGERS = ("reme", "uvicorn", "uvicorn.error", "py.warnings")
+OWN_LOGGERS = ("reme", "mcp", "uvicorn", "uvicorn.error", "py.warnings")
 """Loggers whose lines are ours to write. Uvicorn's access log is silenced: it would write keys that stand in paths."""
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 

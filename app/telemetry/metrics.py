@@ -86,6 +86,12 @@ class Metrics:
             registry=self._counts,
             buckets=LEG_BUCKETS_S,
         )
+        self._degraded = Counter(
+            "reme_searches_degraded",
+            "Searches that answered from keywords because no vector could be made.",
+            ("reason",),
+            registry=self._counts,
+        )
         self._states.register(_BuildInfo(facts))
         self._states.register(_StoreGauges(observe))
         if not self._shared:
@@ -106,6 +112,10 @@ class Metrics:
         """Count the time that each leg of a search took."""
         for leg, duration_ms in legs_ms.items():
             self._legs.labels(leg).observe(duration_ms / 1000)
+
+    def count_degraded(self, reason: str) -> None:
+        """Count a search that answered from keywords; `reason` is the slug of an error."""
+        self._degraded.labels(reason).inc()
 
     def count_cache(self, hits: int, misses: int) -> None:
         """Bring the cache's counters to these totals of this process."""

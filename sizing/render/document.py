@@ -7,7 +7,7 @@ the way. ``schema_version`` changes when a field changes its meaning or goes awa
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from sizing.assessment import Assessment
@@ -95,12 +95,13 @@ def read_cost(document: Mapping[str, Any]) -> CostReport:
     try:
         report = CostReport(lines=tuple(_read_line(line) for line in document["cost"]["lines"]))
         total = document["cost"]["total"]["expected"]
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+        added = str(report.total.expected)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise InvalidWorkload("report", str(error), valid) from None
     if len({line.id for line in report.lines}) != len(report.lines):
         raise InvalidWorkload("report", "a line id that stands twice", valid)
-    if str(report.total.expected) != total:
-        raise InvalidWorkload("report", f"a total of {total} over lines of {report.total.expected}", valid)
+    if added != total:
+        raise InvalidWorkload("report", f"a total of {total} over lines of {added}", valid)
     return report
 
 

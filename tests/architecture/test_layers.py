@@ -5,20 +5,23 @@ from pathlib import Path
 
 import pytest
 
-APP = Path(__file__).parents[2] / "app"
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "app"
 
 MAY_IMPORT = {
     "domain": {"domain", "errors"},
-    "errors": set(),
-    "ports": {"domain", "errors"},
+    "errors": {"domain"},
+    "ports": {"ports", "domain", "errors"},
     "service": {"service", "ports", "domain", "errors"},
     "backends": {"backends", "ports", "domain", "errors"},
     "telemetry": {"telemetry", "settings", "ports", "domain", "errors"},
-    "settings": {"errors", "domain"},
+    "settings": {"settings", "errors", "domain"},
     "api": {"api", "service", "domain", "errors", "telemetry", "settings", "ports"},
-    "commands": {"commands", "api", "main", "service", "domain", "errors", "settings", "telemetry"},
+    "assembly": {"api", "backends", "service", "ports", "domain", "errors", "settings", "telemetry"},
+    "mcp": {"mcp", "api", "service", "ports", "domain", "errors", "settings", "telemetry"},
+    "commands": {"commands", "api", "assembly", "main", "mcp", "service", "domain", "errors", "settings", "telemetry"},
 }
-"""Which parts of the package each part may import; `main`, the composition root, may import all."""
+"""Which parts of the package each part may import; `main` may import all, and is with `assembly` the composition root."""
 
 EXCEPTIONS = {("commands/doctor.py", "backends")}
 """The doctor examines a store that the service cannot open."""
@@ -57,8 +60,37 @@ def test_every_part_has_a_rule() -> None:
 
 
 def test_a_backend_does_not_know_another() -> None:
-    for backend in ("sqlite", "memory", "embedders", "extractors"):
+    backends = {"sqlite", "memory", "embedders", "extractors", "models", "objects"}
+    for backend in backends:
         for path in (APP / "backends" / backend).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
-            others = {"sqlite", "memory", "embedders", "extractors"} - {backend}
-            assert not [other for other in others if f"app.backends.{other}" in text], path
+            assert not [other for other in backends - {backend} if f"app.backends.{other}" in text], path
+
+
+IMPORTERS = {"app", "reme_cloud", "tests", "tools", "benchmarks"}
+"""Folders that may import the service: itself, its Python package, and what checks, documents and measures it."""
+
+
+def packages_imported(path: Path) -> set[str]:
+    """The top-level packages that a module imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def test_nothing_else_imports_the_service() -> None:
+    folders = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("*/**/*.py")}
+    outside = [folder for folder in folders - IMPORTERS if not folder.startswith(".")]
+    assert {"sizing", "infra", "policies"} <= set(outside)
+    for folder in outside:
+        for path in (ROOT / folder).rglob("*.py"):
+            assert not packages_imported(path) & {"app", "reme_cloud"}, path.relative_to(ROOT)
+
+
+def test_the_service_does_not_know_its_python_package() -> None:
+    for path in APP.rglob("*.py"):
+        assert "reme_cloud" not in packages_imported(path), path.relative_to(ROOT)

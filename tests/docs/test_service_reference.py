@@ -9,7 +9,7 @@ import pytest
 
 from app.api.openapi import list_problems
 from app.commands.main import cli
-from app.settings import UPSTREAM_NAMES, UPSTREAM_VARIABLES, load_settings, setting_names
+from app.settings import UPSTREAM_NAMES, UPSTREAM_VARIABLES, load_settings, setting_names, variable_of
 from tests.app.api.test_authorisation_matrix import ANY_KEY, PUBLIC, ROUTES, VECTOR_STORE
 from tests.docs.pages import GUIDES, headings, read
 from tools import api_permissions, service_pages
@@ -17,6 +17,7 @@ from tools.api_examples import EXAMPLES, V1, run_examples
 from tools.api_fields import MEANINGS, explain
 from tools.http_api_page import document, operations
 from tools.reference_pages import walk_commands
+from tools.settings_page import SETTING_MEANINGS
 from tools.steady_text import WIDTH, lay_out
 
 API = "docs/reference/http-api.md"
@@ -55,7 +56,9 @@ def test_every_route_is_described_with_an_example(method: str, path: str) -> Non
 def test_what_a_route_needs_is_what_the_matrix_of_roles_tries() -> None:
     words = {PUBLIC: api_permissions.PUBLIC, ANY_KEY: api_permissions.ANY_KEY, "metrics": api_permissions.SCRAPER}
     found = {(method, path): api_permissions.NEEDS[operation["operationId"]] for method, path, operation in PLACES}
-    assert found == {place: words.get(str(entry.needs), str(entry.needs)) for place, entry in ROUTES.items()}
+    tried = {place: words.get(str(entry.needs), str(entry.needs)) for place, entry in ROUTES.items()}
+    assert tried.pop(("POST", "/mcp")) == api_permissions.ANY_KEY  # its tools describe themselves to their clients
+    assert found == tried
     assert set(api_permissions.EXCEPTIONS) <= {operation["operationId"] for *_, operation in PLACES}
 
 
@@ -131,9 +134,9 @@ def test_every_command_is_shown_in_a_guide(name: str) -> None:
 
 def test_every_setting_has_its_row() -> None:
     text = read("docs/reference/settings.md")
-    assert set(service_pages.SETTING_MEANINGS) == set(setting_names())
+    assert set(SETTING_MEANINGS) == set(setting_names())
     for name in setting_names():
-        assert f"| `{name}` | `{service_pages.variable_of(name)}` | `" in text
+        assert f"| `{name}` | `{variable_of(name)}` | `" in text
     for theirs in (*UPSTREAM_NAMES, *UPSTREAM_VARIABLES):
         assert f"| `{theirs}` | `" in text
 
@@ -145,7 +148,7 @@ def test_every_setting_has_its_row() -> None:
 def test_a_variable_is_read_as_the_page_says(
     variable: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(service_pages.variable_of(variable), text)
+    monkeypatch.setenv(variable_of(variable), text)
     section, _, name = variable.partition(".")
     assert getattr(getattr(load_settings(), section), name) == value
 

@@ -132,7 +132,7 @@ def check_searches(
             near = [memory.content for memory in _find_near(store, scope, vector, exact=exact)]
             same_word = [memory.content for memory in _find_matching(store, scope, text)]
             if stands and text == known.text:
-                assert near[0] == text, f"{key} is not what is nearest to its own vector"
+                assert near[:1] == [text], f"{key} is not what is nearest to its own vector"
                 assert text in same_word, f"{key} is not found by its own word"
             else:
                 assert text not in near, f"a text of {key} that does not stand is found by its vector"

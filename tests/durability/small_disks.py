@@ -17,7 +17,7 @@ from tests.durability.workers import perform, start_chooser
 from tests.durability.workload import IDENTITY, State, apply_operation, seed_random
 
 WORKER = "w0"
-SIZE_BYTES, BALLAST_BYTES = 4 << 20, 2 << 20
+SIZE_BYTES, BALLAST_BYTES = 6 << 20, 4 << 20
 Kind: TypeAlias = Literal["file system", "file size"]
 _NEW_MOUNTS, _NEW_USERS = 0x00020000, 0x10000000
 _PRIVATE = 0x4000 | 0x40000
@@ -25,7 +25,7 @@ _ENOUGH = 3000
 
 
 def mount_small(folder: Path) -> bool:
-    """Mount a file system of 4 MB that only this process sees; False where that is not allowed."""
+    """Mount a file system of 6 MB that only this process sees; False where that is not allowed."""
     libc: Any = ctypes.CDLL(None, use_errno=True)
     user, group = os.geteuid(), os.getegid()
     if libc.unshare(_NEW_MOUNTS | (0 if user == 0 else _NEW_USERS)):

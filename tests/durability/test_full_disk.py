@@ -18,4 +18,4 @@ def test_a_full_disk_refuses_writes_and_loses_nothing(tmp_path: Path, kind: Kind
     assert used in (kind, "simulated")
     assert written > 10
     assert len(errors) == 5
-    assert set(errors) == ({"StoreError"} if used == "file size" else {"StoreFull"})
+    assert set(errors) == {"StoreFull"}

@@ -148,12 +148,12 @@ def test_a_damaged_header_is_said_to_be_damaged(path: Path) -> None:
 def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     newest = list_migrations()[-1][0]
     connection = apsw.Connection(str(path))
-    connection.execute("INSERT INTO migrations VALUES (?, 'later', 'x', 0)", (newest + 1,))
+    connection.execute("INSERT INTO migrations VALUES (?, ?, 'x', 0)", (newest + 1, f"{newest + 1:04d}_later.sql"))
     connection.close()
     with pytest.raises(SchemaTooNew, match=str(newest + 1)):
         open_at(path)
     connection = apsw.Connection(str(path))
-    connection.execute("DELETE FROM migrations WHERE name = 'later'")
+    connection.execute("DELETE FROM migrations WHERE version > ?", (newest,))
     connection.close()
     check_file(path)
 

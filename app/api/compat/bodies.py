@@ -22,16 +22,16 @@ class Block(BaseModel):
 
 
 class MessageBody(BaseModel):
-    """One turn."""
+    """One turn; an assistant's that only calls tools has null for content."""
 
     role: Annotated[str, StringConstraints(min_length=1, max_length=32)]
-    content: str | list[Block | str] = ""
+    content: str | list[Block | str] | None = ""
     name: str | None = None
     time_created: str | int | float | None = None
 
     def message(self) -> Message:
         """The turn with its blocks joined."""
-        content = self.content
+        content = self.content or ""
         if not isinstance(content, str):
             texts = [block if isinstance(block, str) else block.text for block in content]
             content = "\n".join(text for text in texts if text)

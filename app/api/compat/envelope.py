@@ -14,6 +14,7 @@ from app.domain.identifiers import DEFAULT_WORKSPACE
 from app.domain.memory import Layer, Memory, MemoryKind
 from app.domain.query import Hit, MemoryFilter, SearchQuery
 from app.errors import InvalidRequest
+from app.service.conversations import Remembered
 from app.service.items import write_item
 
 NOTHING_TO_REMEMBER = "there is nothing to remember: send trajectories with messages"
@@ -93,3 +94,9 @@ def list_memories(memories: Iterable[Memory]) -> list[object]:
 def count_update(*, deleted: Sequence[object] | int = (), inserted: int = 0) -> dict[str, int]:
     """The `update_result` of an answer."""
     return {"deleted_count": deleted if isinstance(deleted, int) else len(deleted), "inserted_count": inserted}
+
+
+def name_extractor(remembered: Remembered) -> dict[str, str]:
+    """Which extractor made memories, and why a model did not, if one should have."""
+    skipped = {"skipped": remembered.skipped} if remembered.skipped else {}
+    return {"extractor": remembered.extractor, **skipped}

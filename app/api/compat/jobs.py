@@ -12,6 +12,7 @@ from app.api.compat.envelope import (
     NOTHING_TO_REMEMBER,
     Envelope,
     list_memories,
+    name_extractor,
     open_call,
     reply_envelope,
 )
@@ -92,7 +93,7 @@ async def auto_memory(request: Request, body: AutoMemoryBody) -> Response:
     )
     return reply_envelope(
         f"Remembered {len(remembered.memories)} memories",
-        {"memory_list": list_memories(remembered.memories), "extractor": remembered.extractor},
+        {"memory_list": list_memories(remembered.memories), **name_extractor(remembered)},
     )
 
 

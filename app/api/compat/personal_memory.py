@@ -11,6 +11,7 @@ from app.api.compat.envelope import (
     find,
     list_hits,
     list_memories,
+    name_extractor,
     open_call,
     reply_envelope,
 )
@@ -50,6 +51,6 @@ async def summary_personal_memory(
             "memory_list": list_memories(remembered.memories),
             "deleted_memory_ids": remembered.superseded_ids,
             "update_result": count_update(deleted=remembered.superseded_ids, inserted=remembered.inserted),
-            "extractor": remembered.extractor,
+            **name_extractor(remembered),
         },
     )

@@ -14,6 +14,7 @@ from app.api.compat.envelope import (
     find,
     list_hits,
     list_memories,
+    name_extractor,
     open_call,
     reply_envelope,
 )
@@ -67,7 +68,7 @@ async def summary_task_memory(request: Request, body: SummaryBody, idempotency_k
         {
             "memory_list": items,
             "update_result": count_update(deleted=remembered.superseded_ids, inserted=remembered.inserted),
-            "extractor": remembered.extractor,
+            **name_extractor(remembered),
         },
     )
 

@@ -46,7 +46,7 @@ def _copy(call: Call, workspace_id: str, body: VectorStoreBody) -> Json:
 
 
 def _delete(call: Call, workspace_id: str, _: VectorStoreBody) -> Json:
-    return {"size": call.services.workspaces.delete(call.principal, workspace_id)}
+    return {"size": call.services.workspaces.delete(call.principal, workspace_id, keep_copies=True)}
 
 
 def _delete_ids(call: Call, workspace_id: str, body: VectorStoreBody) -> Json:

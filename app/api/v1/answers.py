@@ -160,13 +160,14 @@ class ErasedOut(Answer):
 
 
 class RememberedOut(Answer):
-    """What was made of a conversation, and by which extractor: "rule", or a model's name."""
+    """What was made of a conversation, and by which extractor: "rule", or "model:" and its name."""
 
     memories: list[MemoryOut]
     raw_ids: list[str]
     inserted: int
     superseded_ids: list[str]
     extractor: str = Field(examples=["rule"])
+    skipped: str = Field(examples=[""])
 
 
 class ExplanationOut(Answer):
@@ -178,6 +179,8 @@ class ExplanationOut(Answer):
     keyword_rank: int | None
     fused: float
     decay: float
+    in_period: bool
+    hop: int
 
 
 class HitOut(Answer):
@@ -190,12 +193,18 @@ class HitOut(Answer):
 
 
 class SearchOut(Answer):
-    """What a search found, best first, and the milliseconds that it and its legs took."""
+    """What a search found, best first, and the milliseconds that it and its legs took.
+
+    `degraded` is there where no vector could be made, so that keywords answered: the slug of the error.
+    """
 
     hits: list[HitOut]
     mode: SearchMode
     took_ms: float
+    reranker: str
+    reranker_reason: str
     legs_ms: dict[str, float] = Field(examples=[{"embed": 1.1, "vector": 0.6, "keyword": 0.4, "fetch": 0.2}])
+    degraded: str = Field("", examples=["model-unavailable"])
 
 
 def write_search(result: SearchResult) -> dict[str, Any]:
@@ -203,8 +212,11 @@ def write_search(result: SearchResult) -> dict[str, Any]:
     return {
         "hits": [_write_hit(hit) for hit in result.hits],
         "mode": result.mode.value,
+        "reranker": result.reranker,
+        "reranker_reason": result.reranker_reason,
         "took_ms": round(result.took_ms, 3),
         "legs_ms": {leg: round(duration_ms, 3) for leg, duration_ms in result.legs_ms.items()},
+        **({"degraded": result.degraded} if result.degraded else {}),
     }
 
 
@@ -223,5 +235,7 @@ def _write_hit(hit: Hit) -> dict[str, Any]:
             "keyword_rank": explanation.keyword_rank,
             "fused": explanation.fused,
             "decay": explanation.decay,
+            "in_period": explanation.in_period,
+            "hop": explanation.hop,
         },
     }

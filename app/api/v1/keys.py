@@ -10,6 +10,7 @@ from app.api.v1.documentation import WRITING, problems
 from app.api.v1.requests import KeyIn
 from app.api.v1.resources import IssuedKeyOut, KeyOut, KeysOut, UsageOut, write_key, write_usage
 from app.domain.access import ApiKey
+from app.errors import InvalidRequest
 
 KEYS = "/v1/admin/keys"
 KEY = KEYS + "/{key_id}"
@@ -47,6 +48,7 @@ async def list_keys(request: Request) -> Response:
 async def issue_key(request: Request, body: KeyIn) -> Response:
     """Make a key. The secret is in this answer only; a repetition makes another key, so revoke one that got lost."""
     call = Call(request)
+    _refuse_idempotency_key(request)
     key, secret = await call.run(
         lambda: call.services.keys.issue(
             call.principal,
@@ -72,6 +74,7 @@ async def issue_key(request: Request, body: KeyIn) -> Response:
 async def rotate_key(request: Request, key_id: KeyId) -> Response:
     """Make a key in the place of another, which works some days longer. A key can be rotated once."""
     call = Call(request)
+    _refuse_idempotency_key(request)
     key, secret = await call.run(lambda: call.services.keys.rotate(call.principal, key_id))
     return _reply_issued(key, secret)
 
@@ -122,6 +125,14 @@ async def read_usage(
         lambda: usage.report(call.principal, workspace_id=workspace, from_day=from_day, to_day=to_day)
     )
     return reply_json(write_usage(report))
+
+
+def _refuse_idempotency_key(request: Request) -> None:
+    if "idempotency-key" in request.headers:
+        raise InvalidRequest(
+            "the Idempotency-Key header is not taken here: to answer a repetition alike, the secret would have to be "
+            "stored; send the request without it, and revoke a key that got lost"
+        )
 
 
 def _reply_issued(key: ApiKey, secret: str) -> Response:

@@ -15,6 +15,7 @@ from app.api.v1.answers import (
     MemoriesOut,
     MemoryOut,
     MemoryPage,
+    OutcomeOut,
     write_batch,
     write_memory,
 )
@@ -47,6 +48,12 @@ IfMatch = Annotated[
     str,
     Header(alias="If-Match", max_length=64, description='The ETag that was read, e.g. `"3"`; refused if it changed.'),
 ]
+
+
+class GoneOut(OutcomeOut):
+    """What became of an addition by a repeated request whose memory was deleted or erased since."""
+
+    replayed: Literal[True]
 
 
 def reply_memory(memory: Memory, status: int = 200) -> Response:
@@ -113,13 +120,16 @@ async def list_memories(
     operation_id="add_memory",
     summary="Keep a memory",
     status_code=201,
-    response_model=AddedOut,
-    responses={200: {"model": AddedOut, "description": "It was there already."}, **problems(*WRITING)},
+    response_model=AddedOut | GoneOut,
+    responses={200: {"model": AddedOut | GoneOut, "description": "It was there already."}, **problems(*WRITING)},
 )
 async def add_memory(
     request: Request, workspace_id: WorkspaceId, body: MemoryIn, idempotency_key: IdempotencyKey = ""
 ) -> Response:
-    """Keep one memory, durably. Makes the workspace if it is missing."""
+    """Keep one memory, durably. Makes the workspace if it is missing.
+
+    A repetition of a request whose memory was deleted or erased since tells the first outcome without the memory.
+    """
     call = Call(request, workspace_id)
     receipt = await make_receipt(request, idempotency_key)
     committed = await call.run(
@@ -127,20 +137,18 @@ async def add_memory(
     )
     outcome = committed.outcomes[0]
     memory = outcome.memory
-    if memory is None:
-        memory = await call.run(lambda: call.services.memories.get(call.principal, workspace_id, outcome.memory_id))
-    created = outcome.state is ChangeState.CREATED
+    answer = {
+        "state": outcome.state.value,
+        "superseded_ids": outcome.superseded_ids,
+        "replayed": committed.replayed,
+        **({"id": outcome.memory_id} if memory is None else {"memory": write_memory(memory)}),
+    }
     return reply_json(
+        answer,
+        201 if outcome.state is ChangeState.CREATED else 200,
         {
-            "state": outcome.state.value,
-            "memory": write_memory(memory),
-            "superseded_ids": outcome.superseded_ids,
-            "replayed": committed.replayed,
-        },
-        201 if created else 200,
-        {
-            "ETag": f'"{memory.version}"',
-            "Location": f"/v1/workspaces/{workspace_id}/memories/{memory.id}",
+            "Location": f"/v1/workspaces/{workspace_id}/memories/{outcome.memory_id}",
+            **({} if memory is None else {"ETag": f'"{memory.version}"'}),
             **replay_headers(committed.replayed),
         },
     )
@@ -165,14 +173,17 @@ async def add_memories(
 ) -> Response:
     """Keep a batch: when this answers with 200, all of it is on disk, or none.
 
-    With `Prefer: respond-async` the batch is on disk as a job. A repetition queues another job, which finds duplicates.
+    With `Prefer: respond-async` the batch is on disk as a job. A repetition with the same
+    Idempotency-Key answers with that job; without one it queues another, which finds duplicates.
     """
     call = Call(request, workspace_id)
     receipt = await make_receipt(request, idempotency_key)
     drafts = [memory.draft() for memory in body.memories]
     if wants_job(prefer):
         payload: JsonObject = {"drafts": [write_draft(draft) for draft in drafts]}
-        job = await call.run(lambda: call.services.jobs.submit(call.principal, workspace_id, "add", payload))
+        job = await call.run(
+            lambda: call.services.jobs.submit(call.principal, workspace_id, "add", payload, receipt=receipt)
+        )
         call.api.upkeep.wake()
         return reply_accepted(job)
     committed = await call.run(
@@ -188,11 +199,16 @@ async def add_memories(
     response_model=MemoriesOut,
     responses=problems(*WRITING),
 )
-async def record_use(request: Request, workspace_id: WorkspaceId, body: UseIn) -> Response:
+async def record_use(
+    request: Request, workspace_id: WorkspaceId, body: UseIn, idempotency_key: IdempotencyKey = ""
+) -> Response:
     """Count one use of each memory and what it was worth. Memories that are missing are left out of the answer."""
     call = Call(request, workspace_id)
+    receipt = await make_receipt(request, idempotency_key)
     memories = await call.run(
-        lambda: call.services.memories.record_use(call.principal, workspace_id, body.ids, utility=body.utility)
+        lambda: call.services.memories.record_use(
+            call.principal, workspace_id, body.ids, utility=body.utility, receipt=receipt
+        )
     )
     return reply_json({"memories": [write_memory(memory) for memory in memories]})
 

@@ -108,7 +108,10 @@ class BatchIn(RequestBody):
 
 
 class MemoryPatchIn(RequestBody):
-    """The fields to change; what is left out stays. `version` is refused unless it is the memory's current one."""
+    """The fields to change; what is left out stays. `version` is refused unless it is the memory's current one.
+
+    A `valid_to` of null takes the end away.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"content": "Prefers tea", "version": 1}]})
 
@@ -133,6 +136,7 @@ class MemoryPatchIn(RequestBody):
             details=self.details,
             score=self.score,
             valid_to_ms=self.valid_to,
+            clears_valid_to=self.valid_to is None and "valid_to" in self.model_fields_set,
         )
 
 
@@ -220,6 +224,9 @@ class SearchIn(RequestBody):
     as_of: Moment | None = None
     half_life_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
     mmr_lambda: Annotated[float, Field(ge=0, le=1)] | None = None
+    dates: bool = True
+    hops: Annotated[int, Field(ge=1, le=2)] = 1
+    rerank: bool | None = None
     explain: bool = False
 
 

@@ -197,14 +197,16 @@ def write_import(report: ImportReport) -> dict[str, Any]:
 
 
 class UsageLineOut(Answer):
-    """The use of one operation, with one model or none; the cost is null where no price is known."""
+    """The use of one operation, with one model for one task or none; the cost is null where no price is known."""
 
     operation: str = Field(examples=["retrieve"])
+    task: str
     model: str
     calls: int
     items: int
     input_tokens: int
     output_tokens: int
+    cached_tokens: int
     cost_usd: float | None
 
 
@@ -214,11 +216,13 @@ class UsageDayOut(Answer):
     day: str = Field(examples=["2026-11-22"])
     workspace_id: str
     operation: str
+    task: str
     model: str
     calls: int
     items: int
     input_tokens: int
     output_tokens: int
+    cached_tokens: int
 
 
 class UsageOut(Answer):
@@ -248,11 +252,13 @@ def write_usage(report: UsageReport) -> dict[str, Any]:
         "lines": [
             {
                 "operation": line.operation,
+                "task": line.task,
                 "model": line.model,
                 "calls": line.calls,
                 "items": line.items,
                 "input_tokens": line.input_tokens,
                 "output_tokens": line.output_tokens,
+                "cached_tokens": line.cached_tokens,
                 "cost_usd": None if line.cost_usd is None else float(line.cost_usd),
             }
             for line in report.lines
@@ -262,11 +268,13 @@ def write_usage(report: UsageReport) -> dict[str, Any]:
                 "day": record.day,
                 "workspace_id": record.workspace_id,
                 "operation": record.operation,
+                "task": record.task,
                 "model": record.model,
                 "calls": record.calls,
                 "items": record.items,
                 "input_tokens": record.input_tokens,
                 "output_tokens": record.output_tokens,
+                "cached_tokens": record.cached_tokens,
             }
             for record in report.records
         ],

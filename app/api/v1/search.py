@@ -43,6 +43,9 @@ async def search_memories(request: Request, workspace_id: WorkspaceId, body: Sea
         as_of_ms=body.as_of,
         half_life_days=half_life_days,
         mmr_lambda=body.mmr_lambda,
+        dates=body.dates,
+        hops=body.hops,
+        rerank=call.api.settings.search.rerank if body.rerank is None else body.rerank,
         explain=body.explain,
     )
     return reply_json(write_search(await call.search(workspace_id, query)))
@@ -86,6 +89,7 @@ async def remember_conversation(
             "inserted": remembered.inserted,
             "superseded_ids": remembered.superseded_ids,
             "extractor": remembered.extractor,
+            "skipped": remembered.skipped,
         }
     )
 

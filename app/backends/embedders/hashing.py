@@ -53,6 +53,10 @@ class HashingEmbedder:
         """The vector (dimensions,) of a text that is searched for."""
         return cast(Vector, self.embed([text])[0])
 
+    def embed_queries(self, texts: Sequence[str]) -> Vector:
+        """Vectors (len(texts), dimensions) of texts that are searched for."""
+        return self.embed(texts)
+
     def _place(self, feature: str) -> tuple[int, int]:
         value = int.from_bytes(blake2b(feature.encode("utf-8", "replace"), digest_size=8).digest(), "big")
         return (value >> 1) % self._dimensions, 1 if value & 1 else -1

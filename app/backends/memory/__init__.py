@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from app.backends.memory.jobs import Jobs
 from app.backends.memory.keys import Keys
+from app.backends.memory.ledger import Ledger
 from app.backends.memory.memories import Memories
 from app.backends.memory.meter import DailyMeter
 from app.backends.memory.search import Search
 from app.backends.memory.spaces import Spaces
 from app.backends.memory.state import State
+from app.backends.memory.working import Working
 from app.backends.memory.workspaces import Users, Workspaces
 from app.domain.embedding import EmbeddingIdentity
 from app.ports import Clock
@@ -25,6 +27,8 @@ class Store:
     keys: Keys
     jobs: Jobs
     meter: DailyMeter
+    ledger: Ledger
+    working: Working
     spaces: Spaces
 
     def close(self) -> None:
@@ -43,5 +47,7 @@ def open_store(*, identity: EmbeddingIdentity, clock: Clock) -> Store:
         keys=Keys(state),
         jobs=Jobs(state),
         meter=DailyMeter(state),
+        ledger=Ledger(),
+        working=Working(state),
         spaces=Spaces(state),
     )

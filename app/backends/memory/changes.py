@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from app.backends.memory.rows import fresh_memory, has_ended, make_row, patched_memory
+from app.backends.memory.rows import SOURCES, fresh_memory, has_ended, make_row, patched_memory
 from app.backends.memory.state import Row, Shelf, State, keep_json, show
 from app.domain.change import Add, Change, Changed, ChangeState, Delete, RecordUse, Restore, Update
 from app.domain.embedding import EmbeddingIdentity, Vector
 from app.domain.identifiers import make_uuid7
-from app.domain.memory import Memory, MemoryDraft, Scope, content_hash, embedded_text
-from app.errors import AlreadyExists, EmbeddingMismatch, NotFound, VersionConflict
+from app.domain.memory import Layer, Memory, MemoryDraft, Scope, content_hash, embedded_text
+from app.errors import AlreadyExists, EmbeddingMismatch, InvalidRequest, NotFound, VersionConflict
 
 
 def check_dimensions(vector: Vector, identity: EmbeddingIdentity) -> None:
@@ -32,9 +32,12 @@ class Transaction:
         self._now_ms = state.clock.now_ms()
 
     def apply(self, change: Change, *, skip_missing: bool) -> Changed:
-        """Apply one change; raises `NotFound`, `VersionConflict`, `AlreadyExists` or `EmbeddingMismatch`."""
+        """Apply one change; raises `NotFound`, `VersionConflict`, `AlreadyExists` and what else a change may.
+
+        With `skip_missing` an addition whose memory was deleted, or was given another text since, is `MISSING`.
+        """
         if isinstance(change, Add):
-            return self._add(change)
+            return self._add(change, skip_missing=skip_missing)
         row = self._find(change.memory_id, deleted=isinstance(change, Restore))
         if row is None:
             if skip_missing:
@@ -51,11 +54,19 @@ class Transaction:
             case RecordUse():
                 return self._record_use(row, change)
 
-    def _add(self, change: Add) -> Changed:
+    def _add(self, change: Add, *, skip_missing: bool) -> Changed:
         draft = change.draft
-        twin = self._find_twin(draft)
+        try:
+            twin = self._find_twin(draft)
+        except AlreadyExists:
+            if skip_missing:
+                return Changed(state=ChangeState.MISSING, memory_id=draft.id)
+            raise
         if twin is not None:
             return self._join(twin, draft)
+        grave = self._find_grave(draft) if skip_missing else None
+        if grave is not None:
+            return Changed(state=ChangeState.MISSING, memory_id=grave.revision_of or grave.id, memory=show(grave))
         vector = self._check(change.vector)
         memory = fresh_memory(draft, self._scope, self._now_ms)
         memory, superseded_ids = self._settle_slot(memory, dated=_is_dated(draft))
@@ -78,14 +89,41 @@ class Transaction:
             raise AlreadyExists(f"memory {draft.id} is in workspace {self._scope.workspace_id} with another text")
         return same_id
 
+    def _find_grave(self, draft: MemoryDraft) -> Memory | None:
+        """The deleted memory of a raw text at its place; one that was purged is not known again."""
+        if draft.layer is not Layer.RAW:
+            return None
+        rows = (self.shelf.rows[memory_id] for memory_id in self.shelf.hashes.get(content_hash(draft), ()))
+        return next((row.memory for row in rows if not row.live), None)
+
     def _join(self, row: Row, draft: MemoryDraft) -> Changed:
-        """Add a duplicate's tags and new metadata keys; what is there already stays as it is."""
+        """Add a duplicate's tags, new metadata keys and sources; what is there already stays as it is."""
         memory = row.memory
-        tags = tuple(dict.fromkeys((*memory.tags, *draft.tags)))
-        metadata = {**keep_json(draft.metadata), **memory.metadata}
-        if (tags, metadata) != (memory.tags, memory.metadata):
-            row = self._revise(row, tags=tags, metadata=metadata)
+        joined = replace(
+            memory,
+            tags=tuple(dict.fromkeys((*memory.tags, *draft.tags))),
+            metadata={**keep_json(draft.metadata), **memory.metadata},
+            source_ids=tuple(dict.fromkeys((*memory.source_ids, *draft.source_ids)))[:SOURCES],
+            slot=draft.slot if self._may_take_slot(row, draft.slot) else memory.slot,
+        )
+        if joined != memory:
+            row = self._put(row, replace(joined, version=memory.version + 1, updated_ms=self._now_ms))
         return _changed(ChangeState.DUPLICATE, row)
+
+    def _may_take_slot(self, row: Row, slot: str) -> bool:
+        """Whether a memory without a slot stands, and no other that stands has this one."""
+        if not slot or row.memory.slot or not row.current or has_ended(row.memory, self._now_ms):
+            return False
+        return not self._list_standing(replace(row.memory, slot=slot))
+
+    def _list_standing(self, memory: Memory) -> list[Row]:
+        """The rows that stand for a memory's slot."""
+        slot = (memory.user_id, memory.kind, memory.slot)
+        return [
+            row
+            for row in self.shelf.rows.values()
+            if row.current and (row.memory.user_id, row.memory.kind, row.memory.slot) == slot
+        ]
 
     def _settle_slot(self, memory: Memory, *, dated: bool) -> tuple[Memory, tuple[str, ...]]:
         """Let the newest statement of a slot stand; returns the memory and the ids of those that it superseded.
@@ -96,12 +134,7 @@ class Transaction:
         """
         if not memory.slot or memory.superseded:
             return memory, ()
-        slot = (memory.user_id, memory.kind, memory.slot)
-        rivals = [
-            row
-            for row in self.shelf.rows.values()
-            if row.current and (row.memory.user_id, row.memory.kind, row.memory.slot) == slot
-        ]
+        rivals = self._list_standing(memory)
         planned = {id(row) for row in rivals if row.memory.valid_from_ms > max(self._now_ms, row.memory.created_ms)}
         if not dated:
             said = [row.memory.valid_from_ms for row in rivals if id(row) not in planned]
@@ -124,17 +157,38 @@ class Transaction:
         _check_version(memory, change.expected_version)
         vector = self._check(change.vector)
         new = patched_memory(memory, change.patch, self._now_ms)
-        if (new.content, new.when_to_use) == (memory.content, memory.when_to_use):
+        rewritten = (new.content, new.when_to_use) != (memory.content, memory.when_to_use)
+        if rewritten:
+            new = replace(new, valid_from_ms=max(self._now_ms, memory.valid_from_ms))
+        if change.patch.valid_to_ms is not None and change.patch.valid_to_ms <= new.valid_from_ms:
+            raise InvalidRequest(
+                f"valid_to_ms {change.patch.valid_to_ms} is not after valid_from_ms {new.valid_from_ms}: "
+                "a statement ends after it begins"
+            )
+        superseded_ids: tuple[str, ...] = ()
+        if _is_reopened(memory, new, self._now_ms):
+            new, superseded_ids = self._settle_slot(replace(new, superseded=False), dated=True)
+            self._refuse_twin(make_row(row.number, new, None))
+        if not rewritten:
             row = self._put(replace(row, vector=row.vector if vector is None else vector), new)
-            return _changed(ChangeState.UPDATED, row)
-        from_ms = max(self._now_ms, memory.valid_from_ms)
-        self._keep_revision(row, from_ms)
+            return _changed(ChangeState.UPDATED, row, superseded_ids)
+        fresh = make_row(self._state.next_number(), new, vector)
+        self._refuse_twin(fresh)
+        self._keep_revision(row, new.valid_from_ms)
         if vector is None and embedded_text(new.when_to_use, new.content) == _embedded(memory):
-            vector = row.vector
-        new = self._state.written(replace(new, valid_from_ms=from_ms))
-        row = make_row(self._state.next_number(), new, vector)
-        self.shelf.put(row)
-        return _changed(ChangeState.UPDATED, row)
+            fresh = replace(fresh, vector=row.vector)
+        return _changed(ChangeState.UPDATED, self._put(fresh, new), superseded_ids)
+
+    def _refuse_twin(self, row: Row) -> None:
+        """Raise `AlreadyExists` where a memory would stand that says what another one says."""
+        if row.memory.superseded:
+            return
+        for memory_id in self.shelf.hashes.get(row.text_hash, ()):
+            twin = self.shelf.rows[memory_id]
+            if twin.current and memory_id != row.memory.id and not has_ended(twin.memory, self._now_ms):
+                raise AlreadyExists(
+                    f"memory {memory_id} says the same as memory {row.memory.id} would: change or delete one of the two"
+                )
 
     def _keep_revision(self, row: Row, until_ms: int) -> None:
         """Give the earlier text, with its number and vectors, an id of its own."""
@@ -158,12 +212,20 @@ class Transaction:
 
     def _restore(self, row: Row, change: Restore) -> Changed:
         vector = self._check(change.vector)
-        deleted_ms = row.memory.deleted_ms
-        for revision in self._revisions(row.memory.id):
-            if revision.memory.deleted_ms == deleted_ms and not revision.purged:
+        memory = row.memory
+        whole = self.shelf.rows.get(memory.revision_of)
+        if whole is not None and not whole.live:
+            raise InvalidRequest(
+                f"memory {memory.id} keeps what memory {whole.memory.id} once said, which is deleted: restore that one"
+            )
+        if not has_ended(memory, self._now_ms):
+            self._refuse_twin(row)
+        back, _ = self._settle_slot(memory, dated=True)
+        superseded = back.superseded or has_ended(back, self._now_ms)
+        for revision in self._revisions(memory.id):
+            if revision.memory.deleted_ms == memory.deleted_ms and not revision.purged:
                 self._revise(revision, deleted_ms=None)
-        memory, _ = self._settle_slot(row.memory, dated=True)
-        row = self._revise(row, deleted_ms=None, superseded=memory.superseded, valid_to_ms=memory.valid_to_ms)
+        row = self._revise(row, deleted_ms=None, superseded=superseded, valid_to_ms=back.valid_to_ms)
         if vector is not None:
             row = replace(row, vector=vector)
             self.shelf.put(row)
@@ -199,6 +261,13 @@ class Transaction:
         check_dimensions(vector, identity)
         self.stamped = identity
         return vector.astype("float32", copy=True)
+
+
+def _is_reopened(memory: Memory, new: Memory, now_ms: int) -> bool:
+    """Whether a statement that had ended is given another end, or none; an earlier revision stays one."""
+    if not memory.superseded or memory.revision_of or new.valid_to_ms == memory.valid_to_ms:
+        return False
+    return not has_ended(new, now_ms)
 
 
 def _is_dated(draft: MemoryDraft) -> bool:

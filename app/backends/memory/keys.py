@@ -1,7 +1,7 @@
 """The in-RAM API keys."""
 
 from app.backends.memory.state import State
-from app.domain.access import ApiKey
+from app.domain.access import ApiKey, check_expected
 
 
 class Keys:
@@ -10,9 +10,10 @@ class Keys:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def put_key(self, key: ApiKey) -> None:
-        """Store a key, or replace the one of the same id."""
+    def put_key(self, key: ApiKey, *, expected: ApiKey | None = None) -> None:
+        """Store a new key, or replace the one that is stored as `expected`."""
         with self._state.lock:
+            check_expected(key, self._state.keys.get(key.id), expected)
             self._state.keys[key.id] = key
 
     def find_key(self, secret_sha256: str) -> ApiKey | None:

@@ -30,7 +30,9 @@ class Memories:
         state, scope = self._state, batch.scope
         with state.lock:
             if batch.receipt is not None and (kept := self._find_receipt(scope, batch.receipt)) is not None:
-                return Committed(outcomes=tuple(_shown(outcome) for outcome in kept.outcomes), replayed=True)
+                return Committed(
+                    outcomes=tuple(self._recall(scope, outcome) for outcome in kept.outcomes), replayed=True
+                )
             transaction = Transaction(state, scope)
             outcomes = tuple(transaction.apply(change, skip_missing=batch.skip_missing) for change in batch.changes)
             if any(isinstance(change, Add) for change in batch.changes):
@@ -41,7 +43,7 @@ class Memories:
             if batch.receipt is not None:
                 state.receipts[scope, batch.receipt.key] = KeptReceipt(
                     request_sha256=batch.receipt.request_sha256,
-                    outcomes=tuple(_shown(outcome) for outcome in outcomes),
+                    outcomes=tuple(replace(outcome, memory=None) for outcome in outcomes),
                     committed_ms=state.clock.now_ms(),
                 )
             return Committed(outcomes=outcomes)
@@ -55,6 +57,11 @@ class Memories:
         if kept is not None and kept.request_sha256 != receipt.request_sha256:
             raise IdempotencyConflict
         return kept
+
+    def _recall(self, scope: Scope, outcome: Changed) -> Changed:
+        """A kept outcome with its memory as it is now; one that was deleted since comes without."""
+        memory = next(iter(self.get(scope, [outcome.memory_id])), None)
+        return replace(outcome, memory=memory)
 
     def get(self, scope: Scope, memory_ids: Sequence[str], *, deleted: bool = False) -> tuple[Memory, ...]:
         """The memories of these ids, in their order."""
@@ -86,7 +93,7 @@ class Memories:
             return Page(items=tuple(show(memory) for memory in page.items), next_cursor=page.next_cursor)
 
     def purge(self, scope: Scope, *, deleted_before_ms: int | None = None, user_id: str | None = None) -> int:
-        """Erase content for good, in the kept outcomes of idempotent batches too. Earlier revisions are not counted."""
+        """Erase content for good. Earlier revisions are not counted."""
         state = self._state
         with state.lock:
             shelf, now_ms = state.shelf(scope), state.clock.now_ms()
@@ -94,18 +101,7 @@ class Memories:
             for row in chosen:
                 erased = erased_row(row, now_ms)
                 shelf.put(replace(erased, memory=state.written(erased.memory)))
-            self._erase_receipts(scope, frozenset(row.memory.id for row in chosen))
             return sum(not row.memory.revision_of for row in chosen)
-
-    def _erase_receipts(self, scope: Scope, memory_ids: frozenset[str]) -> None:
-        receipts = self._state.receipts
-        for key, kept in tuple(receipts.items()):
-            if key[0] == scope:
-                outcomes = tuple(
-                    replace(outcome, memory=None) if outcome.memory_id in memory_ids else outcome
-                    for outcome in kept.outcomes
-                )
-                receipts[key] = replace(kept, outcomes=outcomes)
 
     def contents(self, scope: Scope) -> Contents:
         """What a workspace holds. Earlier revisions of a text are not counted, superseded statements are."""
@@ -123,10 +119,6 @@ class Memories:
 
     def close(self) -> None:
         """Nothing is queued and nothing is open."""
-
-
-def _shown(outcome: Changed) -> Changed:
-    return outcome if outcome.memory is None else replace(outcome, memory=show(outcome.memory))
 
 
 def _is_to_purge(row: Row, deleted_before_ms: int | None, user_id: str | None) -> bool:

@@ -10,6 +10,9 @@ from app.domain.embedding import Vector
 from app.domain.identifiers import make_uuid7
 from app.domain.memory import Memory, MemoryDraft, MemoryPatch, Origin, Scope, content_hash
 
+SOURCES = 1_000
+"""The most source ids that are kept of a memory: what a caller may give (`app.service.limits`) holds when they join."""
+
 
 def fresh_memory(draft: MemoryDraft, scope: Scope, now_ms: int) -> Memory:
     """The first version of a memory, before it is written.
@@ -44,7 +47,7 @@ def fresh_memory(draft: MemoryDraft, scope: Scope, now_ms: int) -> Memory:
         superseded=bool(draft.revision_of) or _is_past(draft.valid_to_ms, now_ms),
         revision_of=draft.revision_of,
         seq=0,
-        version=1,
+        version=draft.version,
         hlc=0,
         node_id="",
     )
@@ -63,6 +66,8 @@ def patched_memory(memory: Memory, patch: MemoryPatch, now_ms: int) -> Memory:
         given["metadata"] = keep_json(patch.metadata)
     if patch.details is not None:
         given["details"] = keep_json(patch.details)
+    if patch.clears_valid_to:
+        given["valid_to_ms"] = None
     superseded = memory.superseded or _is_past(given.get("valid_to_ms", memory.valid_to_ms), now_ms)
     return replace(memory, **given, superseded=superseded, version=memory.version + 1, updated_ms=now_ms)
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from app.backends.memory.changes import check_dimensions
 from app.backends.memory.state import Row, Shelf, State
-from app.domain.embedding import EmbeddingIdentity, Vector
-from app.domain.memory import embedded_text
+from app.domain.embedding import EmbeddingIdentity, Lacking, Vector
+from app.domain.memory import Scope, embedded_text
 from app.errors import InvalidRequest, StoreBusy
 
 
@@ -52,6 +52,41 @@ class Spaces:
             for shelf, row in self._state.rows():
                 if row.number in by_number and row.live:
                     shelf.put(replace(row, moved=by_number[row.number].astype("float32", copy=True)))
+
+    def lacking(self, limit: int, *, scope: Scope | None = None, after: int = 0) -> Sequence[Lacking]:
+        """Live memories behind a number without a vector of the store's own embedding, oldest text first."""
+        with self._state.lock:
+            rows = [
+                row
+                for _, row in self._state.rows()
+                if row.live and row.vector is None and row.number > after and scope in (None, row.memory.scope)
+            ]
+        return [
+            Lacking(
+                number=row.number,
+                scope=row.memory.scope,
+                text=embedded_text(row.memory.when_to_use, row.memory.content),
+            )
+            for row in sorted(rows, key=lambda row: row.number)[:limit]
+        ]
+
+    def fill(self, vectors: Sequence[tuple[int, Vector]]) -> int:
+        """Keep vectors for live memories that lack one, of the embedding of this process and the store."""
+        with self._state.lock:
+            identity = self._state.stamped or self._state.configured
+            for _, vector in vectors:
+                check_dimensions(vector, identity)
+            by_number = dict(vectors)
+            lacking = [
+                (shelf, row)
+                for shelf, row in self._state.rows()
+                if row.number in by_number and row.live and row.vector is None
+            ]
+            for shelf, row in lacking:
+                shelf.put(replace(row, vector=by_number[row.number].astype("float32", copy=True)))
+            if lacking:
+                self._state.stamped = identity
+            return len(lacking)
 
     def cut_over(self) -> None:
         """Make the target the store's embedding; `StoreBusy` while memories are pending."""

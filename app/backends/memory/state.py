@@ -78,7 +78,7 @@ class Shelf:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeptReceipt:
-    """What a batch with an idempotency key ended in, and when."""
+    """What a batch with an idempotency key ended in, without the memories, and when."""
 
     request_sha256: str
     outcomes: tuple[Changed, ...]

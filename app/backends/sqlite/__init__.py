@@ -8,6 +8,7 @@ from app.backends.sqlite.connections import Pragmas, Readers, Writer, open_conne
 from app.backends.sqlite.faults import translated
 from app.backends.sqlite.jobs import SqliteJobQueue
 from app.backends.sqlite.keys import SqliteKeyStore
+from app.backends.sqlite.ledger import SqliteLedger
 from app.backends.sqlite.memories import SqliteMemoryStore
 from app.backends.sqlite.meter import SqliteMeter
 from app.backends.sqlite.schema import migrate
@@ -15,6 +16,7 @@ from app.backends.sqlite.search import SqliteSearchIndex
 from app.backends.sqlite.spaces import SqliteVectorSpaces
 from app.backends.sqlite.stamp import ProcessEmbedding
 from app.backends.sqlite.users import SqliteUserStore
+from app.backends.sqlite.working import SqliteWorkingStore
 from app.backends.sqlite.workspaces import SqliteWorkspaceStore
 from app.domain.embedding import EmbeddingIdentity
 from app.errors import SettingsError
@@ -35,6 +37,8 @@ class SqliteStore:
     keys: SqliteKeyStore
     jobs: SqliteJobQueue
     meter: SqliteMeter
+    ledger: SqliteLedger
+    working: SqliteWorkingStore
     spaces: SqliteVectorSpaces
 
     def close(self) -> None:
@@ -101,5 +105,7 @@ def open_store(
         keys=SqliteKeyStore(writer, readers),
         jobs=SqliteJobQueue(writer, readers, clock=clock),
         meter=SqliteMeter(writer, readers),
+        ledger=SqliteLedger(writer, readers),
+        working=SqliteWorkingStore(writer, readers, clock=clock),
         spaces=SqliteVectorSpaces(writer, readers, embedding=embedding),
     )

@@ -1,17 +1,19 @@
 """Applies a batch of changes inside one transaction."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import apsw
 
 from app.backends.sqlite.row_writer import RowWriter
+from app.backends.sqlite.rows import SOURCES
 from app.backends.sqlite.stored import Stored, check_version, hash_draft, hash_memory, patch_memory
 from app.backends.sqlite.vectors import check_vector
 from app.domain.change import Add, Change, Changed, ChangeState, Delete, RecordUse, Restore, Update
 from app.domain.embedding import EmbeddingIdentity, Vector
 from app.domain.identifiers import make_uuid7
-from app.domain.memory import Memory, MemoryDraft, Scope
-from app.errors import AlreadyExists, NotFound
+from app.domain.memory import Layer, Memory, MemoryDraft, Scope
+from app.errors import AlreadyExists, InvalidRequest, NotFound
 
 _STANDING = " AND deleted_at IS NULL AND superseded = 0"
 _NOT_ENDED = " AND (valid_to IS NULL OR valid_to > ?)"
@@ -25,12 +27,18 @@ class ChangeWriter:
     ) -> None:
         self._rows = RowWriter(connection, scope, workspace, now_ms=now_ms)
         self._scope, self._identity, self._now_ms = scope, identity, now_ms
+        self._graves: dict[str, Memory] = {}
         self.wrote_vector = False
 
+    def remember_graves(self, changes: Iterable[Change]) -> None:
+        """Read which raw texts among the additions were deleted from their places, so that `apply` skips them."""
+        drafts = (change.draft for change in changes if isinstance(change, Add))
+        self._graves = self._rows.find_graves([hash_draft(draft) for draft in drafts if draft.layer is Layer.RAW])
+
     def apply(self, change: Change, *, skip_missing: bool) -> Changed:
-        """Apply one change; `NotFound` and `VersionConflict` leave the transaction to be rolled back."""
+        """Apply one change; any error leaves the transaction to be rolled back."""
         if isinstance(change, Add):
-            return self._add(change)
+            return self._add(change, skip_missing=skip_missing)
         found = self._rows.find(change.memory_id)
         wants_tombstone = isinstance(change, Restore)
         if found is None or (found.memory.deleted_ms is not None) is not wants_tombstone:
@@ -61,11 +69,19 @@ class ChangeWriter:
 
     # -- adding
 
-    def _add(self, change: Add) -> Changed:
+    def _add(self, change: Add, *, skip_missing: bool) -> Changed:
         draft, digest, vector = change.draft, hash_draft(change.draft), self._accept(change.vector)
-        twin = self._find_twin(draft, digest)
+        try:
+            twin = self._find_twin(draft, digest)
+        except AlreadyExists:
+            if skip_missing:
+                return Changed(state=ChangeState.MISSING, memory_id=draft.id)
+            raise
         if twin is not None:
             return self._join(twin, draft)
+        if digest in self._graves:
+            grave = self._graves[digest]
+            return Changed(state=ChangeState.MISSING, memory_id=grave.revision_of or grave.id, memory=grave)
         from_ms = draft.created_ms if draft.valid_from_ms is None else draft.valid_from_ms
         ended_ids, later_ms = ((), None) if draft.revision_of else self._settle_slot(draft, from_ms)
         memory = self._make(draft, later_ms)
@@ -87,15 +103,30 @@ class ChangeWriter:
         return self._rows.find_new("hash", digest, f"{_STANDING}{_NOT_ENDED} LIMIT 1", self._now_ms)
 
     def _join(self, twin: Stored, draft: MemoryDraft) -> Changed:
-        """An exact duplicate adds what is new in tags and metadata, and takes nothing away."""
+        """An exact duplicate adds what is new in tags, metadata and sources, and takes nothing away."""
         old = twin.memory
-        tags = tuple(dict.fromkeys((*old.tags, *draft.tags)))
-        metadata = {**draft.metadata, **old.metadata}
-        if tags == old.tags and metadata == old.metadata:
-            return Changed(state=ChangeState.DUPLICATE, memory_id=old.id, memory=old)
-        new = replace(old, tags=tags, metadata=metadata, version=old.version + 1, **self._rows.stamp())
-        self._rows.replace(twin, new)
+        new = replace(
+            old,
+            tags=tuple(dict.fromkeys((*old.tags, *draft.tags))),
+            metadata={**draft.metadata, **old.metadata},
+            source_ids=tuple(dict.fromkeys((*old.source_ids, *draft.source_ids)))[:SOURCES],
+            slot=draft.slot if self._may_take_slot(old, draft.slot) else old.slot,
+        )
+        if new != old:
+            new = replace(new, version=old.version + 1, **self._rows.stamp())
+            self._rows.replace(twin, new)
         return Changed(state=ChangeState.DUPLICATE, memory_id=old.id, memory=new)
+
+    def _may_take_slot(self, memory: Memory, slot: str) -> bool:
+        """Whether a memory without a slot stands, and no other that stands has this one."""
+        if not slot or memory.slot or memory.superseded or _has_ended(memory, self._now_ms):
+            return False
+        return not self._list_standing(memory, slot)
+
+    def _list_standing(self, of: MemoryDraft | Memory, slot: str) -> list[Stored]:
+        return self._rows.select(
+            f"slot = ? AND slot <> '' AND user_id = ? AND kind = ?{_STANDING}", slot, of.user_id, of.kind.value
+        )
 
     def _settle_slot(self, of: MemoryDraft | Memory, from_ms: int | None) -> tuple[tuple[str, ...], int | None]:
         """The ids that a statement of a slot ends, and from when on a later statement stands in its place.
@@ -103,15 +134,12 @@ class ChangeWriter:
         A statement that names no moment is newer than all but those that are planned, and one that is
         planned ends the present one only when its time comes.
         """
-        if not of.slot or (of.valid_to_ms is not None and of.valid_to_ms <= self._now_ms):
+        if not of.slot or _has_ended(of, self._now_ms):
             return (), None
-        standing = self._rows.select(
-            f"slot = ? AND slot <> '' AND user_id = ? AND kind = ?{_STANDING}", of.slot, of.user_id, of.kind.value
-        )
         start_ms = self._now_ms if from_ms is None else from_ms
         ended: list[str] = []
         later: list[int] = []
-        for each in standing:
+        for each in self._list_standing(of, of.slot):
             old = each.memory
             if old.valid_from_ms > (max(self._now_ms, old.created_ms) if from_ms is None else start_ms):
                 later.append(old.valid_from_ms)
@@ -125,7 +153,6 @@ class ChangeWriter:
 
     def _make(self, draft: MemoryDraft, later_ms: int | None) -> Memory:
         valid_to_ms = draft.valid_to_ms if later_ms is None else _earlier(draft.valid_to_ms, later_ms)
-        outlived = valid_to_ms is not None and valid_to_ms <= self._now_ms
         created_ms = self._now_ms if draft.created_ms is None else draft.created_ms
         stamp = self._rows.stamp()
         if draft.updated_ms is not None:
@@ -152,9 +179,9 @@ class ChangeWriter:
             valid_from_ms=created_ms if draft.valid_from_ms is None else draft.valid_from_ms,
             valid_to_ms=valid_to_ms,
             deleted_ms=None,
-            superseded=bool(draft.revision_of) or outlived,
+            superseded=bool(draft.revision_of) or (valid_to_ms is not None and valid_to_ms <= self._now_ms),
             revision_of=draft.revision_of,
-            version=1,
+            version=draft.version,
             **stamp,
         )
 
@@ -163,14 +190,45 @@ class ChangeWriter:
     def _update(self, found: Stored, change: Update) -> Changed:
         old = found.memory
         new = replace(patch_memory(old, change), version=old.version + 1, **self._rows.stamp())
-        if new.valid_to_ms is not None and new.valid_to_ms <= self._now_ms:
-            new = replace(new, superseded=True)
-        if (new.content, new.when_to_use) == (old.content, old.when_to_use):
-            self._rows.replace(found, new)
-        else:
+        if change.patch.clears_valid_to:
+            new = replace(new, valid_to_ms=None)
+        rewritten = (new.content, new.when_to_use) != (old.content, old.when_to_use)
+        if rewritten:
             new = replace(new, valid_from_ms=max(self._now_ms, old.valid_from_ms))
+        if change.patch.valid_to_ms is not None and change.patch.valid_to_ms <= new.valid_from_ms:
+            raise InvalidRequest(
+                f"valid_to_ms {change.patch.valid_to_ms} is not after valid_from_ms {new.valid_from_ms}: "
+                "a statement ends after it begins"
+            )
+        ended_ids: tuple[str, ...] = ()
+        if _has_ended(new, self._now_ms):
+            new = replace(new, superseded=True)
+        elif old.superseded and not old.revision_of and new.valid_to_ms != old.valid_to_ms:
+            new, ended_ids = self._reopen(new)
+        if rewritten:
+            self._refuse_twin(new)
             self._rows.rewrite(found, new, self._accept(change.vector))
-        return Changed(state=ChangeState.UPDATED, memory_id=old.id, memory=new)
+        else:
+            self._rows.replace(found, new)
+        return Changed(state=ChangeState.UPDATED, memory_id=old.id, memory=new, superseded_ids=ended_ids)
+
+    def _reopen(self, memory: Memory) -> tuple[Memory, tuple[str, ...]]:
+        """Let a statement that had ended stand again, unless a later one of its slot stands."""
+        ended_ids, later_ms = self._settle_slot(memory, memory.valid_from_ms)
+        end_ms = memory.valid_to_ms if later_ms is None else _earlier(memory.valid_to_ms, later_ms)
+        memory = replace(memory, valid_to_ms=end_ms, superseded=end_ms is not None and end_ms <= self._now_ms)
+        self._refuse_twin(memory)
+        return memory, ended_ids
+
+    def _refuse_twin(self, memory: Memory) -> None:
+        """Raise `AlreadyExists` where a memory would stand that says what another one says."""
+        if memory.superseded:
+            return
+        where = f"hash = ? AND id <> ?{_STANDING}{_NOT_ENDED} LIMIT 1"
+        for twin in self._rows.select(where, hash_memory(memory), memory.id, self._now_ms):
+            raise AlreadyExists(
+                f"memory {twin.memory.id} says the same as memory {memory.id} would: change or delete one of the two"
+            )
 
     def _record_use(self, found: Stored, change: RecordUse) -> Changed:
         old = found.memory
@@ -192,6 +250,14 @@ class ChangeWriter:
         """The memory comes back with the earlier revisions that were deleted with it, not with those deleted before."""
         if not found.memory.content:
             raise NotFound(f"memory {found.memory.id} was purged: its text is gone for good")
+        whole = self._rows.find(found.memory.revision_of) if found.memory.revision_of else None
+        if whole is not None and whole.memory.deleted_ms is not None:
+            raise InvalidRequest(
+                f"memory {found.memory.id} keeps what memory {whole.memory.id} once said, which is deleted: "
+                "restore that one"
+            )
+        if not _has_ended(found.memory, self._now_ms):
+            self._refuse_twin(found.memory)
         later_ms = None if found.memory.superseded else self._settle_slot(found.memory, found.memory.valid_from_ms)[1]
         end_ms = found.memory.valid_to_ms if later_ms is None else _earlier(found.memory.valid_to_ms, later_ms)
         back = replace(
@@ -212,6 +278,10 @@ class ChangeWriter:
             past = replace(each.memory, deleted_ms=None, version=each.memory.version + 1, **self._rows.stamp())
             self._rows.unearth(each, past, None)
         return Changed(state=ChangeState.RESTORED, memory_id=found.memory.id, memory=back)
+
+
+def _has_ended(of: MemoryDraft | Memory, now_ms: int) -> bool:
+    return of.valid_to_ms is not None and of.valid_to_ms <= now_ms
 
 
 def _earlier(end_ms: int | None, other_ms: int) -> int:

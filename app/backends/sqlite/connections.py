@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import apsw
 
-from app.backends.sqlite.faults import UNREADABLE, translate, translated
+from app.backends.sqlite.faults import UNREADABLE, recognise_full, translate, translated
 from app.backends.sqlite.statements import select_number
 from app.errors import MemoryServiceError, StoreError
 
@@ -233,6 +233,7 @@ class Writer:
                 settled.append((task, *self._attempt(task)))
             self._connection.execute("COMMIT")
         except Exception as fault:  # the transaction as a whole failed: full disk, lost lock, I/O
+            error = recognise_full(fault, self._connection)
             if self._connection.in_transaction:
                 with suppress(apsw.Error):
                     self._connection.execute("ROLLBACK")
@@ -243,10 +244,10 @@ class Writer:
                 for task in group:
                     self._commit([task])
             else:
-                group[0].settle(error=fault)
+                group[0].settle(error=error)
             return
-        for task, value, error in settled:
-            task.settle(value=value, error=error)
+        for task, value, refusal in settled:
+            task.settle(value=value, error=refusal)
         if self._log_is_due:
             self._retry_empty_log()
 

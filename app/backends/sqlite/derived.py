@@ -6,7 +6,8 @@ import apsw
 
 from app.backends.sqlite.facets import Facet, delete_facets, insert_facets, list_facets
 from app.backends.sqlite.fulltext import Indexed, delete_terms, encode_memory, insert_terms
-from app.backends.sqlite.records import pack_record
+from app.backends.sqlite.records import RECORD, pack_record, read_length
+from app.backends.sqlite.statements import select_row
 from app.backends.sqlite.vectors import pack_signs, pack_vector, unpack_vectors
 from app.domain.embedding import Vector
 from app.domain.memory import Memory
@@ -48,8 +49,16 @@ class DerivedRows:
         self.add_vector(number, memory, packed, pack_signs(unpack_vectors([packed], len(packed) // 2)[0]))
 
     def touch(self, number: int, memory: Memory) -> None:
-        """Write the record anew after a change that left text, tags and metadata alone."""
-        _, length = encode_memory(memory.when_to_use, memory.content, self._workspace)
+        """Write the record anew after a change that left the text alone, so that its length is that of the last one."""
+        row = select_row(
+            self._connection,
+            "SELECT record FROM chunks_slab_default WHERE workspace = ? AND number = ?",
+            (self._workspace, number),
+        )
+        if row is None or len(row[0]) != RECORD.itemsize or not memory.content:  # a purged text has no length
+            length = encode_memory(memory.when_to_use, memory.content, self._workspace)[1]
+        else:
+            length = read_length(row[0])
         self._records.append((self._workspace, number, memory.seq, pack_record(number, memory, length)))
 
     def change_facets(self, number: int, before: Memory, after: Memory) -> None:

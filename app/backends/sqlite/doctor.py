@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from app.backends.sqlite.connections import Pragmas, open_connection
 from app.backends.sqlite.facets import Facet, list_facets
 from app.backends.sqlite.faults import DAMAGE, translated
 from app.backends.sqlite.fulltext import encode_memory
+from app.backends.sqlite.ledger import SUMMED
 from app.backends.sqlite.records import pack_record
 from app.backends.sqlite.rows import COLUMNS
 from app.backends.sqlite.salvage import read_memories
+from app.backends.sqlite.schema import check_version, list_strange
 from app.backends.sqlite.stamp import read_identity, read_target
 from app.backends.sqlite.statements import select_number, select_row, select_rows
 from app.backends.sqlite.stored import hash_memory
@@ -50,7 +53,10 @@ class Finding:
 
 
 def examine(path: Path) -> tuple[Finding, ...]:
-    """Every finding of a store, which is only read. `StoreCorrupt` where it cannot even be opened."""
+    """Every finding of a store, which is only read.
+
+    `StoreCorrupt` where it cannot even be opened, `SchemaTooNew` where a newer release wrote it.
+    """
     if not path.is_file():
         raise StoreError(f"there is no store at {path}: check the working directory")
     connection = open_connection(path, Pragmas(), readonly=True)
@@ -62,7 +68,12 @@ def examine(path: Path) -> tuple[Finding, ...]:
 
 
 def examine_connection(connection: apsw.Connection) -> Iterator[Finding]:
-    """The findings of an open store; where pages do not read, the checks that need them are left out."""
+    """The findings of an open store; where pages do not read, the checks that need them are left out.
+
+    `SchemaTooNew` for a store of a newer release, of which these checks could say nothing.
+    """
+    with suppress(*DAMAGE):
+        check_version(connection)
     if select_row(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'chunks_default'") is None:
         raise StoreCorrupt("this file is a SQLite database, but not a store of this service")
     damage = _check_pages(connection)
@@ -109,6 +120,13 @@ def _check_facts(connection: apsw.Connection) -> Iterator[Finding]:
     if unsound:
         problem = f"facts about the store do not read: {', '.join(unsound)}"
         yield Finding(check="facts", problem=problem, rows=len(unsound), repairable=True)
+
+
+def _check_migrations(connection: apsw.Connection) -> Iterator[Finding]:
+    strange = list_strange(connection)
+    if strange:
+        problem = "the record of migrations differs from this release's"
+        yield Finding(check="pages", problem=problem, rows=len(strange), repairable=True)
 
 
 def _check_owners(connection: apsw.Connection) -> Iterator[Finding]:
@@ -270,7 +288,20 @@ def _check_clock(connection: apsw.Connection) -> Iterator[Finding]:
     )
 
 
+def _check_spending(connection: apsw.Connection) -> Iterator[Finding]:
+    if select_row(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'ledger_days'") is None:
+        return  # a store of the release before
+    yield from _compare(
+        connection,
+        "spending",
+        "sums of days, which caps are held against, differ from the calls in the ledger",
+        f"SELECT (SELECT count(*) FROM (SELECT * FROM ledger_days EXCEPT {SUMMED}))"
+        f" + (SELECT count(*) FROM ({SUMMED} EXCEPT SELECT * FROM ledger_days))",
+    )
+
+
 _CHECKS = (
+    _check_migrations,
     _check_facts,
     _check_owners,
     _check_texts,
@@ -280,4 +311,5 @@ _CHECKS = (
     _check_facets,
     _check_tallies,
     _check_clock,
+    _check_spending,
 )

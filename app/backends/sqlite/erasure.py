@@ -27,7 +27,8 @@ def erase(
     the numbers of the rows and how many memories they were, earlier revisions not counted.
 
     What is freed is overwritten (secure_delete, which every writing connection has on), and the full-text index is
-    rewritten without the erased terms, so that the file does not keep them.
+    rewritten without the erased terms. Where SQLite has moved rows to other pages before, copies of them may stay in
+    the former pages' free space until the store is compacted.
     """
     where, values = "workspace = ? AND NOT (deleted_at IS NOT NULL AND text = '')", [workspace]
     bound: list[object] = list(values)

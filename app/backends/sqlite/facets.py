@@ -54,19 +54,20 @@ def delete_facets(connection: apsw.Connection, facets: Iterable[Facet]) -> None:
     )
 
 
-def _numbers(connection: apsw.Connection, where: str, values: tuple[Scalar, ...]) -> NDArray[np.int64]:
-    return select_numbers(connection, f"SELECT number FROM chunks_facets_default WHERE {where}", values)
-
-
-def find_tagged(connection: apsw.Connection, workspace: int, tag: str) -> NDArray[np.int64]:
-    """The numbers of the memories with a tag."""
-    return _numbers(connection, "workspace = ? AND name = ? AND value = ?", (workspace, TAG, tag))
-
-
-def find_meeting(connection: apsw.Connection, workspace: int, condition: Condition) -> tuple[NDArray[np.int64], bool]:
-    """The numbers that a condition lists, and whether they are the ones that meet it or that fail it."""
-    where, bound = select_condition(condition)
-    return _numbers(connection, f"workspace = ? AND {where}", (workspace, *bound)), is_met_by(condition)
+def find_numbers(
+    connection: apsw.Connection,
+    workspace: int,
+    where: str,
+    values: tuple[Scalar, ...],
+    *,
+    among: NDArray[np.int64] | None = None,
+) -> NDArray[np.int64]:
+    """The numbers of the memories with a facet that a selection names, of all or among some."""
+    if among is not None and not len(among):
+        return np.empty(0, np.int64)
+    listed = "" if among is None else f" AND number IN ({','.join(map(str, among.tolist()))})"
+    sql = f"SELECT number FROM chunks_facets_default WHERE workspace = ? AND {where}{listed}"
+    return select_numbers(connection, sql, (workspace, *values))
 
 
 def is_met_by(condition: Condition) -> bool:

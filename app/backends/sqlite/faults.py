@@ -1,5 +1,6 @@
 """Turns what SQLite reports into the errors of the service."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from json import JSONDecodeError
@@ -14,6 +15,9 @@ UNREADABLE = (apsw.CorruptError, UnicodeDecodeError, JSONDecodeError)
 
 DAMAGE = (*UNREADABLE, apsw.SQLError)
 """What examining a damaged store may raise: its own statements are right, so one that is refused tells of damage."""
+
+
+_LIMITS = (errno.EFBIG, errno.EDQUOT)
 
 
 def translate(fault: BaseException) -> StoreError:
@@ -35,6 +39,21 @@ def translate(fault: BaseException) -> StoreError:
             f"the disk under the store failed ({fault}): check the device; nothing of this was acknowledged"
         )
     return StoreError(f"SQLite refused: {fault}")
+
+
+def recognise_full(fault: Exception, connection: apsw.Connection) -> Exception:
+    """A `StoreFull` for an I/O error that says so only by its errno; any other fault as it is.
+
+    SQLite itself tells ENOSPC apart (`unixWrite` in os_unix.c), but not a limit on file sizes and not a quota.
+    """
+    if not isinstance(fault, apsw.IOError) or connection.system_errno not in _LIMITS:
+        return fault
+    full = StoreFull(
+        "the store's file may not grow: a limit on the size of files (ulimit -f) or a disk quota is reached; nothing "
+        "was written and nothing was lost: raise the limit or free some space, then repeat"
+    )
+    full.__cause__ = fault
+    return full
 
 
 @contextmanager

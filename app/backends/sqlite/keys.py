@@ -7,7 +7,7 @@ import apsw
 
 from app.backends.sqlite.connections import Readers, Writer
 from app.backends.sqlite.statements import select_row, select_rows
-from app.domain.access import ApiKey, Role
+from app.domain.access import ApiKey, Role, check_expected
 
 _COLUMNS = "id, secret_sha256, name, tenant_id, role, workspaces, created_at, expires_at, revoked_at, replaced_by"
 
@@ -33,10 +33,12 @@ class SqliteKeyStore:
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer, self._readers = writer, readers
 
-    def put_key(self, key: ApiKey) -> None:
-        """Store a key, or replace the one of the same id."""
+    def put_key(self, key: ApiKey, *, expected: ApiKey | None = None) -> None:
+        """Store a new key, or replace the one that is stored as `expected`."""
 
         def work(connection: apsw.Connection) -> None:
+            row = select_row(connection, f"SELECT {_COLUMNS} FROM api_keys WHERE id = ?", (key.id,))
+            check_expected(key, None if row is None else _read(row), expected)
             connection.execute(
                 f"INSERT OR REPLACE INTO api_keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (

@@ -53,6 +53,8 @@ class SqliteMemoryStore:
             outcomes = tuple(self._miss(batch, change) for change in batch.changes)
         else:
             changes = ChangeWriter(connection, batch.scope, workspace, identity=identity, now_ms=now_ms)
+            if batch.skip_missing:
+                changes.remember_graves(batch.changes)
             outcomes = tuple(changes.apply(change, skip_missing=batch.skip_missing) for change in batch.changes)
             changes.finish()
             if changes.wrote_vector and read_identity(connection) is None:
@@ -85,7 +87,8 @@ class SqliteMemoryStore:
                 f"the Idempotency-Key {receipt.key[:80]!r} was used for another request: take a new key"
             )
         kept = json.loads(row[1])
-        live = {memory.id: memory for memory in self._read(connection, scope, [each[1] for each in kept], deleted=True)}
+        ids = [each[1] for each in kept]
+        live = {memory.id: memory for memory in self._read(connection, scope, ids, deleted=False)}
         return Committed(
             outcomes=tuple(
                 Changed(state=ChangeState(state), memory_id=key, memory=live.get(key), superseded_ids=tuple(ended))

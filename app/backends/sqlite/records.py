@@ -35,6 +35,12 @@ def hash_name(name: str) -> int:
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
 
 
+def read_length(record: bytes) -> int:
+    """The length that a packed record holds, at most 65,535."""
+    length: int = _RECORD.unpack(record)[6]
+    return length
+
+
 def pack_record(number: int, memory: Memory, length: int) -> bytes:
     """The record of a memory; `length` is its text's units."""
     values = (

@@ -12,6 +12,7 @@ from app.backends.sqlite.connections import Pragmas, open_connection
 from app.backends.sqlite.derived import DerivedRows
 from app.backends.sqlite.doctor import FOREIGN, WRONG_VECTOR, Finding, examine_connection, list_unsound_facts
 from app.backends.sqlite.faults import UNREADABLE, translated
+from app.backends.sqlite.ledger import SUMMED
 from app.backends.sqlite.rows import COLUMNS, read_memory
 from app.backends.sqlite.salvage import read_by_number, read_memories
 from app.backends.sqlite.schema import ensure_facts, migrate
@@ -31,6 +32,10 @@ PRIMARY_TABLES = (
     "api_keys",
     "jobs",
     "usage_daily",
+    "ledger_entries",
+    "ledger_reservations",
+    "workspace_caps",
+    "offloads",
 )
 """The tables that cannot be made from others."""
 _BATCH = 1000
@@ -40,7 +45,8 @@ def repair(path: Path) -> tuple[Finding, ...]:
     """Mend what can be mended and return what it was; () for a sound store, which is left alone.
 
     The file as it was is copied to `memory.db.<time>.bak` first. The service must be stopped:
-    `StoreBusy` otherwise. Memories that do not read any more are listed as lost, not repairable.
+    `StoreBusy` otherwise. `SchemaTooNew` for a store of a newer release. Memories that do not read any more are listed
+    as lost, not repairable.
     """
     if not path.is_file():
         raise StoreError(f"there is no store at {path}: check the working directory")
@@ -87,7 +93,10 @@ def _copy_aside(path: Path) -> Path:
 
 
 def rebuild_derived(connection: apsw.Connection) -> None:
-    """Make terms, signs, records, facets, tallies and the clock anew from memories and vectors, in one transaction."""
+    """Make terms, signs, records, facets, tallies and the clock anew from memories and vectors, and sums from entries.
+
+    All in one transaction.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute(
@@ -100,6 +109,8 @@ def rebuild_derived(connection: apsw.Connection) -> None:
         )
         for (workspace,) in select_rows(connection, "SELECT number FROM workspaces"):
             _rebuild_workspace(connection, workspace)
+        if select_row(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'ledger_days'") is not None:
+            connection.execute(f"DELETE FROM ledger_days; INSERT INTO ledger_days {SUMMED}")
         connection.execute("COMMIT")
     except BaseException:
         with suppress(apsw.Error):
@@ -152,7 +163,11 @@ def _save_into_new(damaged: apsw.Connection, path: Path) -> list[Finding]:
 
 
 def _save_table(damaged: apsw.Connection, fresh: apsw.Connection, table: str) -> Iterator[Finding]:
-    columns = [str(row[1]) for row in select_rows(fresh, f"PRAGMA table_info({table})")]
+    # The damaged store may be of an earlier release, which had fewer columns and tables.
+    present = set(_list_columns(damaged, table))
+    columns = [column for column in _list_columns(fresh, table) if column in present]
+    if not columns:
+        return
     listed, places = ", ".join(columns), ", ".join("?" * len(columns))
     insert = f"INSERT OR REPLACE INTO {table} ({listed}) VALUES ({places})"
     lost = 0
@@ -165,6 +180,10 @@ def _save_table(damaged: apsw.Connection, fresh: apsw.Connection, table: str) ->
             lost += len(unread) + _insert(fresh, insert, rows)
     if lost:
         yield Finding(check="lost", problem=f"rows of {table} do not read any more", rows=lost, repairable=False)
+
+
+def _list_columns(connection: apsw.Connection, table: str) -> list[str]:
+    return [str(row[1]) for row in select_rows(connection, f"PRAGMA table_info({table})")]
 
 
 def _insert(fresh: apsw.Connection, insert: str, rows: list[Row]) -> int:

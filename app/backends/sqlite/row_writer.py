@@ -1,5 +1,6 @@
 """Writes the rows of one workspace inside a transaction, with everything that is derived from them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import apsw
 from app.backends.sqlite.derived import DerivedRows
 from app.backends.sqlite.moves import forget_moved
 from app.backends.sqlite.rows import COLUMNS, INSERT, UPDATE, prefix_path, read_memory, write_row
-from app.backends.sqlite.statements import Row, select_number, select_row, select_rows
+from app.backends.sqlite.statements import Row, list_places, round_up, select_number, select_row, select_rows
 from app.backends.sqlite.stored import Stored, hash_memory
 from app.backends.sqlite.tallies import Tally
 from app.domain.embedding import Vector
@@ -63,6 +64,16 @@ class RowWriter:
             self._connection, f"{_SELECT} WHERE workspace = ? AND {column} = ?{where}", (self.workspace, value, *values)
         )
         return None if row is None else Stored(number=row[0], memory=read_memory(row))
+
+    def find_graves(self, digests: Sequence[str]) -> dict[str, Memory]:
+        """Deleted memories by these hashes of their texts; one that was purged has none."""
+        found: dict[str, Memory] = {}
+        for start in range(0, len(digests), 512):
+            part = round_up(list(digests[start : start + 512]))
+            where = f"workspace = ? AND deleted_at IS NOT NULL AND hash IN ({list_places(len(part))})"
+            rows = select_rows(self._connection, f"{_SELECT} WHERE {where}", (self.workspace, *part))
+            found |= {row[6]: read_memory(row) for row in rows}
+        return found
 
     def list_family(self, found: Stored) -> list[Stored]:
         """A memory and its earlier revisions."""

@@ -16,6 +16,9 @@ COLUMNS = (
 )
 """The columns of `chunks_` in the order that `read_memory` and `write_row` use; `embedding` stays NULL."""
 
+SOURCES = 1_000
+"""The most source ids that are kept of a memory: what a caller may give (`app.service.limits`) holds when they join."""
+
 _PLACES = ", ".join("?" * len(COLUMNS.split(",")))
 INSERT = f"INSERT INTO chunks_default ({COLUMNS}) VALUES ({_PLACES})"
 UPDATE = (

@@ -7,7 +7,7 @@ from secrets import token_hex
 
 import apsw
 
-from app.backends.sqlite.statements import select_row, select_rows
+from app.backends.sqlite.statements import select_number, select_row, select_rows
 from app.errors import SchemaTooNew, StoreError
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
@@ -51,18 +51,39 @@ def migrate(connection: apsw.Connection, *, now_ms: int) -> tuple[int, ...]:
 
 def _list_missing(connection: apsw.Connection, known: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
     """The migrations that a store lacks."""
+    check_version(connection)
+    present = _list_present(connection)
+    if strange := list_strange(connection):
+        raise StoreError(
+            f"migration {strange[0]:04d} of the store differs from this release's: if no file was edited, stop the "
+            "service and run `reme doctor`"
+        )
+    return [each for each in known if each[0] not in present]
+
+
+def _list_present(connection: apsw.Connection) -> dict[int, str]:
+    """The digests of a store's migrations by version."""
     begun = select_row(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'migrations'")
-    present: dict[int, str] = dict(select_rows(connection, "SELECT version, sha256 FROM migrations")) if begun else {}
-    newest = known[-1][0]
-    if max(present, default=0) > newest:
+    return dict(select_rows(connection, "SELECT version, sha256 FROM migrations")) if begun else {}
+
+
+def list_strange(connection: apsw.Connection) -> list[int]:
+    """The versions in a store's record of migrations that are not this release's of the same number."""
+    known = {version: _digest(sql) for version, _, sql in list_migrations()}
+    return [version for version, digest in _list_present(connection).items() if known.get(version) != digest]
+
+
+def check_version(connection: apsw.Connection) -> None:
+    """Raise `SchemaTooNew` for a store whose schema is of a newer release than this one."""
+    begun = select_row(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'migrations'")
+    # A number that its own name contradicts tells of damage, not of a newer release.
+    newer = "SELECT coalesce(max(version), 0) FROM migrations WHERE name LIKE printf('%04d%%', version)"
+    version, newest = select_number(connection, newer) if begun else 0, list_migrations()[-1][0]
+    if version > newest:
         raise SchemaTooNew(
-            f"the store has schema version {max(present)}, this release knows {newest}: upgrade reme-cloud, "
+            f"the store has schema version {version}, this release knows {newest}: upgrade reme-cloud, "
             "or restore the backup made before the upgrade"
         )
-    for version, name, sql in known:
-        if present.get(version, _digest(sql)) != _digest(sql):
-            raise StoreError(f"migration {name} of the store differs from this release's: was a file edited?")
-    return [each for each in known if each[0] not in present]
 
 
 def _digest(sql: str) -> str:

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.backends.sqlite.connections import Readers
-from app.backends.sqlite.facets import find_meeting, find_tagged
+from app.backends.sqlite.facet_masks import Rows
 from app.backends.sqlite.fulltext import CAP, CommonTerms, normalise_length, weigh_texts
-from app.backends.sqlite.rows import COLUMNS, find_workspace, read_memory
+from app.backends.sqlite.moments import Moment, Moments
+from app.backends.sqlite.rows import COLUMNS, read_memory
 from app.backends.sqlite.signs import choose_least, count_differences
 from app.backends.sqlite.slab import Mask, Slab, SlabView
-from app.backends.sqlite.stamp import ProcessEmbedding, read_generation
+from app.backends.sqlite.stamp import ProcessEmbedding
 from app.backends.sqlite.statements import list_places, round_up, select_rows
 from app.backends.sqlite.vectors import check_vector, read_vectors
 from app.domain.embedding import Vector
@@ -44,7 +45,7 @@ class SqliteSearchIndex:
         self._readers, self._embedding, self._clock = readers, embedding, clock
         self._slabs: OrderedDict[tuple[int, int], Slab] = OrderedDict()
         self._limit_bytes, self._held_bytes = slab_cache_mb * 1024 * 1024, 0
-        self._common = CommonTerms()
+        self._common, self._moments = CommonTerms(), Moments(embedding)
         self._lock = threading.Lock()
 
     @property
@@ -67,8 +68,9 @@ class SqliteSearchIndex:
         """The memories whose vectors are closest by cosine, best first."""
         check_vector(vector, self._embedding.identity)
         with self._readers.lend_snapshot() as connection:
-            self._embedding.check(connection)
-            found = self._look(connection, scope, memory_filter, as_of_ms)
+            moment = self._moments.see(connection)
+            self._moments.check(connection, moment)
+            found = self._look(connection, moment, scope, memory_filter, as_of_ms)
             if found is None:
                 return []
             _, view, mask = found
@@ -83,7 +85,7 @@ class SqliteSearchIndex:
     ) -> list[Candidate]:
         """The memories that share the rarest words of a text, best first."""
         with self._readers.lend_snapshot() as connection:
-            found = self._look(connection, scope, memory_filter, as_of_ms)
+            found = self._look(connection, self._moments.see(connection), scope, memory_filter, as_of_ms)
             if found is None:
                 return []
             workspace, view, mask = found
@@ -115,11 +117,12 @@ class SqliteSearchIndex:
         """The stored vectors of these numbers."""
         if not numbers:
             return {}
-        with self._readers.lend() as connection:
-            workspace = find_workspace(connection, scope)
+        with self._readers.lend_snapshot() as connection:
+            moment = self._moments.see(connection)
+            workspace = moment.find_workspace(connection, scope)
             if workspace is None:
                 return {}
-            view = self._view(connection, workspace)
+            _, view = self._view(connection, moment, workspace)
             places, own = view.locate(np.array(numbers, np.int64))
             own &= view.columns["gone"][places] == 0
             keys, vectors = read_vectors(
@@ -137,30 +140,26 @@ class SqliteSearchIndex:
     # -- what is looked at
 
     def _look(
-        self, connection: apsw.Connection, scope: Scope, memory_filter: MemoryFilter, as_of_ms: int | None
+        self,
+        connection: apsw.Connection,
+        moment: Moment,
+        scope: Scope,
+        memory_filter: MemoryFilter,
+        as_of_ms: int | None,
     ) -> tuple[int, SlabView, Mask | None] | None:
-        workspace = find_workspace(connection, scope)
+        workspace = moment.find_workspace(connection, scope)
         if workspace is None:
             return None
-        view = self._view(connection, workspace)
+        slab, view = self._view(connection, moment, workspace)
         mask = view.select(memory_filter, as_of_ms=as_of_ms, now_ms=self._clock.now_ms())
-        for listed, meets in self._list_facets(connection, workspace, memory_filter):
-            places, present = view.locate(listed)
-            chosen = np.zeros(len(view.numbers), np.bool_)
-            chosen[places[present]] = True
-            chosen = chosen if meets else ~chosen
-            mask = chosen if mask is None else mask & chosen
+        if memory_filter.tags or memory_filter.conditions:
+            rows = Rows(numbers=view.numbers, seq=view.seq, locate=view.locate, changed_since=slab.changed_since)
+            chosen = slab.masks.select(connection, rows, memory_filter)
+            mask = np.logical_and.reduce(chosen if mask is None else [mask, *chosen])
         return workspace, view, mask
 
-    @staticmethod
-    def _list_facets(
-        connection: apsw.Connection, workspace: int, memory_filter: MemoryFilter
-    ) -> list[tuple[NDArray[np.int64], bool]]:
-        tagged = [(find_tagged(connection, workspace, tag), True) for tag in memory_filter.tags]
-        return tagged + [find_meeting(connection, workspace, condition) for condition in memory_filter.conditions]
-
-    def _view(self, connection: apsw.Connection, workspace: int) -> SlabView:
-        key = (workspace, read_generation(connection))
+    def _view(self, connection: apsw.Connection, moment: Moment, workspace: int) -> tuple[Slab, SlabView]:
+        key = (workspace, moment.generation)
         with self._lock:
             slab = self._slabs.get(key)
             if slab is None:
@@ -169,11 +168,16 @@ class SqliteSearchIndex:
                 )
                 self._held_bytes += slab.size_bytes
             self._slabs.move_to_end(key)
+        caught_up = moment.caught_up.get(workspace)
+        latest = None if caught_up is None else slab.latest(caught_up)
+        if latest is not None:
+            return slab, latest
         before = slab.size_bytes
         view = slab.view(connection)
+        moment.caught_up[workspace] = view.seq
         if slab.size_bytes != before or self._held_bytes > self._limit_bytes:
             self._evict(slab, grown_bytes=slab.size_bytes - before)
-        return view
+        return slab, view
 
     def _evict(self, kept: Slab, *, grown_bytes: int) -> None:
         """Let go of the slabs that were searched longest ago, but never of the one in use."""

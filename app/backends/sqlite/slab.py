@@ -1,6 +1,7 @@
 """What a process holds in RAM of one workspace: the signs of its vectors and the records to filter by."""
 
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from app.backends.sqlite.facet_masks import FacetMasks
 from app.backends.sqlite.records import FOREVER, KIND_CODES, LAYER_CODES, RECORD, hash_name
 from app.backends.sqlite.signs import split_signs
 from app.backends.sqlite.vector_cache import VectorCache
@@ -18,6 +20,8 @@ from app.errors import StoreCorrupt
 _SLACK = 1.25
 _PART = 50_000
 _EMPTY_BYTES = 4096
+_CHANGES = 256
+_NOWHERE = np.empty(0, np.intp)
 _SELECT = (
     "SELECT s.seq, s.record, b.bits, s.number FROM chunks_slab_default s LEFT JOIN chunks_bits_default b"
     " ON b.workspace = s.workspace AND b.number = s.number WHERE s.workspace = ? AND s.seq > ? ORDER BY s.number"
@@ -31,13 +35,15 @@ _Row = tuple[int, bytes, bytes | None, int]
 class SlabView:
     """One moment of a slab: columns of the same length, in ascending order of numbers.
 
-    `live` counts the rows that a plain search considers; `plain` says that those are all rows.
+    `live` counts the rows that a plain search considers; `plain` says that those are all rows. `seq` is that of the
+    latest change that it shows.
     """
 
     columns: Mapping[str, Column]
     live: int
     plain: bool
     mean_length: float
+    seq: int
     vectors: VectorCache | None = None
 
     @property
@@ -98,12 +104,28 @@ class Slab:
         self._columns: dict[str, Column] = {}
         self._columns = self._decode([])
         self._view: SlabView | None = None
+        self._changes: deque[tuple[int, NDArray[np.intp]]] = deque()
+        self._forgotten_seq = -1
+        self.masks = FacetMasks(workspace)
 
     @property
     def size_bytes(self) -> int:
         """The RAM that the slab takes."""
         cached = 0 if self._cache is None else self._cache.nbytes
-        return _EMPTY_BYTES + cached + sum(column.nbytes for column in self._columns.values())
+        columns = sum(column.nbytes for column in self._columns.values())
+        return _EMPTY_BYTES + cached + columns + self.masks.nbytes
+
+    def latest(self, seq: int) -> SlabView | None:
+        """The slab as it was shown last, if that shows all changes up to `seq`."""
+        view = self._view
+        return view if view is not None and view.seq >= seq else None
+
+    def changed_since(self, seq: int) -> NDArray[np.intp] | None:
+        """The places of older rows that changed after `seq`; None where these are too many to be remembered."""
+        with self._lock:
+            if seq < self._forgotten_seq:
+                return None
+            return np.concatenate([_NOWHERE, *(places for changed, places in self._changes if changed > seq)])
 
     def view(self, connection: apsw.Connection) -> SlabView:
         """The slab as of the connection's moment or later."""
@@ -123,6 +145,7 @@ class Slab:
                     live=self._live,
                     plain=self._exceptions == 0,
                     mean_length=self._units / self._live if self._live else 1.0,
+                    seq=self._seq,
                     vectors=self._cache,
                 )
             return self._view
@@ -142,6 +165,10 @@ class Slab:
             self._account({name: column[known] for name, column in arrived.items()}, 1)
         self._append({name: column[fresh] for name, column in arrived.items()})
         self._seq = max(self._seq, *(row[0] for row in rows))
+        if len(known):
+            self._changes.append((self._seq, places))
+            while len(self._changes) > _CHANGES or sum(len(each) for _, each in self._changes) > _PART:
+                self._forgotten_seq, _ = self._changes.popleft()
 
     def _append(self, arrived: Mapping[str, Column]) -> None:
         end = self._count + len(arrived["number"])

@@ -6,6 +6,7 @@ import apsw
 
 from app.backends.sqlite.connections import Readers, Writer
 from app.backends.sqlite.moves import CREATE, DROP
+from app.backends.sqlite.rows import find_workspace
 from app.backends.sqlite.stamp import (
     ProcessEmbedding,
     raise_generation,
@@ -16,20 +17,31 @@ from app.backends.sqlite.stamp import (
 )
 from app.backends.sqlite.statements import Row, select_number, select_row, select_rows
 from app.backends.sqlite.vectors import check_vector, pack_signs, pack_vector
-from app.domain.embedding import EmbeddingIdentity, Vector
-from app.domain.memory import embedded_text
+from app.domain.embedding import EmbeddingIdentity, Lacking, Vector
+from app.domain.memory import Scope, embedded_text
 from app.errors import InvalidRequest, StoreBusy
 
 _INTO = "chunks_vec_default_next", "chunks_bits_default_next"
 _HERE = "chunks_vec_default", "chunks_bits_default"
+_KEPT = f"SELECT 1 FROM {_HERE[0]} WHERE number = ?"
+_LACKING_OF_ONE = (  # the records are in the order of the numbers of a workspace
+    "SELECT {} FROM chunks_slab_default s JOIN chunks_default c ON c.number = s.number"
+    " WHERE s.workspace = ? AND s.number > ? AND c.deleted_at IS NULL"
+    f" AND NOT EXISTS (SELECT 1 FROM {_HERE[0]} v WHERE v.number = s.number) ORDER BY s.number LIMIT ?"
+)
+_LIVE = "SELECT workspace, id, tenant_id, workspace_id FROM chunks_default WHERE number = ? AND deleted_at IS NULL"
 
 
 def _pending(connection: apsw.Connection) -> str:
     """The rows that lack a vector of the target; a move to the same embedding fills in what is missing."""
-    table = _HERE[0] if read_target(connection) == read_identity(connection) else _INTO[0]
+    return _without(_HERE[0] if read_target(connection) == read_identity(connection) else _INTO[0])
+
+
+def _without(vectors: str) -> str:
+    """The live rows behind a number that a table has no vector of."""
     return (
         "FROM chunks_default c WHERE c.number > ? AND c.deleted_at IS NULL"
-        f" AND NOT EXISTS (SELECT 1 FROM {table} v WHERE v.number = c.number)"
+        f" AND NOT EXISTS (SELECT 1 FROM {vectors} v WHERE v.number = c.number)"
     )
 
 
@@ -95,17 +107,47 @@ class SqliteVectorSpaces:
             same = target == read_identity(connection)
             for number, vector in vectors:
                 check_vector(vector, target)
-                row = select_row(
-                    connection,
-                    "SELECT workspace, id, tenant_id, workspace_id FROM chunks_default"
-                    " WHERE number = ? AND deleted_at IS NULL",
-                    (number,),
-                )
+                row = select_row(connection, _LIVE, (number,))
                 if row is not None:
                     _keep(connection, number, row, vector, same=same)
 
         self._writer.write(work)
         self._reached = max((self._reached, *(number for number, _ in vectors)))
+
+    def lacking(self, limit: int, *, scope: Scope | None = None, after: int = 0) -> Sequence[Lacking]:
+        """Live memories behind a number without a vector of the store's own embedding, oldest text first."""
+        columns = "c.number, c.tenant_id, c.workspace_id, c.when_to_use, c.text"
+        with self._readers.lend() as connection:
+            if scope is None:
+                sql = f"SELECT {columns} {_without(_HERE[0])} ORDER BY c.number LIMIT ?"
+                rows = select_rows(connection, sql, (after, limit))
+            else:
+                workspace = find_workspace(connection, scope)
+                rows = select_rows(connection, _LACKING_OF_ONE.format(columns), (workspace, after, limit))
+        return [
+            Lacking(
+                number=number, scope=Scope(tenant_id=tenant, workspace_id=workspace), text=embedded_text(when, text)
+            )
+            for number, tenant, workspace, when, text in rows
+        ]
+
+    def fill(self, vectors: Sequence[tuple[int, Vector]]) -> int:
+        """Keep vectors for live memories that lack one, of the embedding of this process and the store."""
+
+        def work(connection: apsw.Connection) -> int:
+            self._embedding.check(connection)
+            kept = 0
+            for number, vector in vectors:
+                check_vector(vector, self._embedding.identity)
+                row = select_row(connection, _LIVE, (number,))
+                if row is not None and select_row(connection, _KEPT, (number,)) is None:
+                    _keep(connection, number, row, vector, same=True)
+                    kept += 1
+            if kept and read_identity(connection) is None:
+                write_identity(connection, self._embedding.identity)
+            return kept
+
+        return self._writer.write(work)
 
     def cut_over(self) -> None:
         """Make the target the store's embedding in one transaction; `StoreBusy` while memories are pending."""

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from app.domain.access import PERMISSIONS, Permission, Role
+from app.domain.working import WorkingLimits
 from tests.app.api.world import CANARY, FOREIGN, OWN, World
 
 PUBLIC, ANY_KEY = "public", "any key"
@@ -16,11 +17,12 @@ READ, WRITE, DELETE = Permission.MEMORY_READ, Permission.MEMORY_WRITE, Permissio
 ADMIN = Permission.ADMINISTER
 KEYLESS = ("nobody", "expired", "revoked")
 WS = "/v1/workspaces/{ws}"
+OFFLOADED = "working_memory/{offload}.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What a route needs, and a request that it grants. `ws`, `memory`, `job` and `key` are filled in.
+    """What a route needs, and a request that it grants. `ws`, `memory`, `job`, `offload` and `key` are filled in.
 
     `elsewhere` names routes that work on no single workspace, so that there is no foreign one.
     """
@@ -60,6 +62,7 @@ ROUTES: Mapping[tuple[str, str], Entry] = {
     ("GET", "/openapi.json"): Entry(needs=ANY_KEY),
     ("POST", "/health_check"): Entry(needs=ANY_KEY, json={}),
     ("POST", "/version"): Entry(needs=ANY_KEY, json={}),
+    ("POST", "/mcp"): Entry(needs=ANY_KEY, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}),
     ("POST", "/status"): compat(READ),
     ("POST", "/search"): compat(READ, query=CANARY),
     ("POST", "/auto_memory"): compat(WRITE, messages=TRAJECTORIES[0]["messages"]),
@@ -75,6 +78,10 @@ ROUTES: Mapping[tuple[str, str], Entry] = {
     ("POST", "/add_task_memory"): compat(WRITE, memory_list=[{"content": "Drain first", "when_to_use": "deploy"}]),
     ("POST", "/record_task_memory"): compat(WRITE, memory_dicts=[{"memory_id": "{memory}"}], update_utility=True),
     ("POST", "/delete_task_memory"): compat(DELETE, freq_threshold=1, utility_threshold=0.5),
+    ("POST", "/summary_working_memory"): compat(WRITE, messages=TRAJECTORIES[0]["messages"]),
+    ("POST", "/summary_working_memory_for_as"): compat(WRITE, messages=TRAJECTORIES[0]["messages"]),
+    ("POST", "/grep_working_memory"): compat(READ, file_path=OFFLOADED, pattern="canary"),
+    ("POST", "/read_working_memory"): compat(READ, file_path=OFFLOADED, offset=0, limit=5),
     ("POST", "/vector_store"): compat(READ, action="list"),
     ("GET", "/v1/workspaces"): Entry(needs=READ, elsewhere=True),
     ("POST", "/v1/workspaces"): Entry(needs=WRITE, json={"id": "{ws}"}, granted=(201, 409)),
@@ -125,6 +132,25 @@ ROUTES: Mapping[tuple[str, str], Entry] = {
         needs=WRITE, path=f"{WS}/import", content=LINE, media_type="application/x-ndjson"
     ),
     ("GET", "/v1/workspaces/{workspace_id}/jobs/{job_id}"): Entry(needs=READ, path=f"{WS}/jobs/{{job}}"),
+    ("GET", "/v1/workspaces/{workspace_id}/spending"): Entry(needs=READ, path=f"{WS}/spending"),
+    ("PUT", "/v1/workspaces/{workspace_id}/spending"): Entry(needs=ADMIN, path=f"{WS}/spending", json={"daily_usd": 1}),
+    ("GET", "/v1/workspaces/{workspace_id}/ledger"): Entry(needs=READ, path=f"{WS}/ledger"),
+    ("POST", "/v1/workspaces/{workspace_id}/working:compact"): Entry(
+        needs=WRITE, path=f"{WS}/working:compact", json={"messages": TRAJECTORIES[0]["messages"]}
+    ),
+    ("GET", "/v1/workspaces/{workspace_id}/offloads"): Entry(needs=READ, path=f"{WS}/offloads"),
+    ("GET", "/v1/workspaces/{workspace_id}/offloads/{offload_id}"): Entry(
+        needs=READ, path=f"{WS}/offloads/{{offload}}"
+    ),
+    ("GET", "/v1/workspaces/{workspace_id}/offloads/{offload_id}/text"): Entry(
+        needs=READ, path=f"{WS}/offloads/{{offload}}/text"
+    ),
+    ("POST", "/v1/workspaces/{workspace_id}/offloads/{offload_id}/search"): Entry(
+        needs=READ, path=f"{WS}/offloads/{{offload}}/search", json={"pattern": "canary"}
+    ),
+    ("DELETE", "/v1/workspaces/{workspace_id}/offloads/{offload_id}"): Entry(
+        needs=DELETE, path=f"{WS}/offloads/{{offload}}", granted=(204,)
+    ),
     ("GET", "/v1/usage"): Entry(needs=READ, path="/v1/usage?workspace={ws}"),
     ("GET", "/v1/admin/keys"): Entry(needs=ADMIN, elsewhere=True),
     ("POST", "/v1/admin/keys"): Entry(
@@ -163,6 +189,14 @@ def test_every_route_has_an_entry(world: World) -> None:
     assert found == set(ROUTES), f"without an entry: {found - set(ROUTES)}; gone: {set(ROUTES) - found}"
 
 
+def offload(world: World, workspace: str) -> str:
+    """Take a text out of a conversation; the same each time."""
+    messages = [{"role": "tool", "content": f"{CANARY} in {workspace}. " * 300}]
+    limits = WorkingLimits(max_total_tokens=500, max_tool_message_tokens=500, keep_recent_count=0)
+    (kept,) = world.services.working.shorten(world.admin, workspace, messages, limits=limits).offloads
+    return kept.id
+
+
 def ask(world: World, caller: str, method: str, path: str, entry: Entry, workspace: str) -> tuple[int, str]:
     def fill(value: Any) -> Any:
         if isinstance(value, str):
@@ -170,6 +204,7 @@ def ask(world: World, caller: str, method: str, path: str, entry: Entry, workspa
                 value.replace("{ws}", workspace)
                 .replace("{memory}", world.memory_ids[workspace])
                 .replace("{job}", world.job_ids[workspace])
+                .replace("{offload}", offload_id)
                 .replace("{key}", world.key_id)
             )
         if isinstance(value, dict):
@@ -177,6 +212,7 @@ def ask(world: World, caller: str, method: str, path: str, entry: Entry, workspa
         return [fill(inner) for inner in value] if isinstance(value, list) else value
 
     world.seed()
+    offload_id = offload(world, workspace)
     arguments: dict[str, Any] = {"headers": world.headers(caller)}
     if entry.json is not None:
         arguments["json"] = fill(entry.json)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.api.compat.dumps import locate_dump, write_dump
+from app.api.compat.dumps import Dumps, locate_dump, write_dump
 from app.domain.access import LOCAL_ADMIN, Role
-from app.errors import InvalidRequest
+from app.domain.memory import Scope
+from app.errors import InvalidRequest, StoreError
 from tests.app.api.world import services_of
 
 Start = Callable[..., TestClient]
@@ -117,6 +118,20 @@ class TestWorkspaceId:
         assert answer.status_code == status
 
 
+@pytest.mark.parametrize("flow", ["summary_personal_memory", "summary_task_memory"])
+def test_a_turn_that_only_calls_tools_has_no_content(client: TestClient, flow: str) -> None:
+    messages = [
+        {"role": "user", "content": "I like green tea"},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "function": {"name": "f"}}]},
+        {"role": "tool", "content": "kettle is on"},
+    ]
+    answer = client.post(f"/{flow}", json={"workspace_id": "u1", "trajectories": [{"messages": messages}]})
+    assert answer.status_code == 200, answer.text
+    raw = client.get("/v1/workspaces/u1/memories?layer=raw").json()["items"]
+    kept = ["I like green tea", "kettle is on"] if flow == "summary_task_memory" else ["I like green tea"]
+    assert sorted(item["content"] for item in raw) == sorted(kept)
+
+
 def test_a_repeated_request_with_an_idempotency_key(client: TestClient) -> None:
     headers = {"Idempotency-Key": "once"}
     first = client.post("/add_task_memory", json={"memory_list": [TASK]}, headers=headers)
@@ -132,6 +147,18 @@ class TestDumps:
     def dump(self, client: TestClient, path: str | None, workspace_id: str = "u1") -> Any:
         body = {"workspace_id": workspace_id, "action": "dump", "path": path}
         return client.post("/vector_store", json=body)
+
+    def test_erasures_reach_dumps(self, client: TestClient, tmp_path: Path) -> None:
+        for path in ("/v1/workspaces/ws/users/ann", "/v1/workspaces/ws/memories?purge=true&user=ann"):
+            body = {"type": "personal", "content": "secretword", "user_id": "ann"}
+            assert client.post("/v1/workspaces/ws/memories", json=body).status_code == 201
+            assert self.dump(client, "backup", "ws").json()["metadata"] == {"action_result": {"size": 1}}
+            assert client.delete(path).status_code == 200
+            assert (tmp_path / ".reme/dumps/default/backup/ws.jsonl").read_bytes() == b""
+        for path in ("/v1/workspaces/ws/memories?purge=true", "/v1/workspaces/ws"):
+            assert self.dump(client, "backup", "ws").status_code == 200
+            assert client.delete(path).status_code == 200
+            assert not list((tmp_path / ".reme/dumps").rglob("*.jsonl"))
 
     def test_the_file_is_upstreams(self, client: TestClient, tmp_path: Path) -> None:
         post(client, "/add_task_memory", workspace_id="a:b", memory_list=[TASK])
@@ -211,6 +238,58 @@ class TestDumps:
         kept = [json.loads(line)["content"] for line in file.read_text().splitlines()]
         assert kept in (["one"] * 2, ["two, which is longer"] * 2)
         assert list(tmp_path.iterdir()) == [file]
+
+    def test_an_erased_workspace_leaves_no_dump(self, tmp_path: Path) -> None:
+        for workspace_id in ("u1", "u1.x", "u2"):
+            for path in ("", "a/b"):
+                write_dump(locate_dump(tmp_path, "acme", path, workspace_id), iter([{"content": "tea"}]))
+        write_dump(locate_dump(tmp_path, "umbrella", "", "u1"), iter([{"content": "tea"}]))
+        cut_short = tmp_path / f"dumps/acme/a/u1.{'0' * 32}.partial"
+        cut_short.write_bytes(b"tea")
+        dumps = Dumps(tmp_path)
+        assert dumps.forget(Scope(tenant_id="acme", workspace_id="u1")) == 2
+        assert dumps.forget(Scope(tenant_id="acme", workspace_id="u1")) == 0
+        assert dumps.forget(Scope(tenant_id="nobody", workspace_id="u1")) == 0
+        left = {str(file.relative_to(tmp_path / "dumps")) for file in tmp_path.rglob("*") if file.is_file()}
+        kept = {f"acme/{path}{name}.jsonl" for path in ("", "a/b/") for name in ("u1.x", "u2")}
+        assert left == kept | {"umbrella/u1.jsonl"}
+
+    def test_an_erased_user_is_taken_out_of_dumps(self, tmp_path: Path) -> None:
+        def line(content: str, **fields: object) -> dict[str, Any]:
+            return {"memory_type": "personal", "content": content, **fields}
+
+        file, other = (locate_dump(tmp_path, "acme", path, "u1") for path in ("", "other"))
+        write_dump(
+            file,
+            iter(
+                [
+                    line("one", reme={"user_id": "ann"}),
+                    line("two", reme={"user_id": "anna"}),
+                    line("three", user_id=" ann "),
+                    line("four"),
+                ]
+            ),
+        )
+        write_dump(other, iter([line("five", reme={"user_id": "bob"})]))
+        for each in (file, other):
+            each.write_bytes(each.read_bytes() + b"{broken\n")
+        before = other.read_bytes()
+        scope, dumps = Scope(tenant_id="acme", workspace_id="u1"), Dumps(tmp_path)
+        assert dumps.forget(scope, user_id="nobody") == 0
+        assert dumps.forget(scope, user_id="ann") == 1
+        assert [json.loads(each)["content"] for each in file.read_text().splitlines()] == ["two", "four"]
+        assert other.read_bytes() == before
+        assert dumps.forget(scope, user_id="ann") == 0
+        assert not list(tmp_path.rglob("*.partial"))
+
+    def test_a_dump_that_an_erasure_overtakes_fails(self, tmp_path: Path) -> None:
+        def lines() -> Iterator[dict[str, str]]:
+            yield {"content": "tea"}
+            Dumps(tmp_path).forget(Scope(tenant_id="acme", workspace_id="u1"), user_id="ann")
+
+        with pytest.raises(StoreError, match="its workspace was erased"):
+            write_dump(locate_dump(tmp_path, "acme", "a", "u1"), lines())
+        assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
     def test_a_dump_that_cannot_be_read(self, client: TestClient, tmp_path: Path) -> None:
         self.dump(client, ".")

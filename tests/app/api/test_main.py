@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
+from app.assembly import build_services, prepare_workers
 from app.domain.access import LOCAL_ADMIN, Role
 from app.domain.memory import MemoryDraft, MemoryKind
 from app.domain.query import SearchQuery
 from app.errors import EmbeddingMismatch, SettingsError
-from app.main import build_services, create_app, create_worker_app, prepare_workers
+from app.main import create_app, create_worker_app
 from app.settings import WORKER_SETTINGS, Settings
 from app.telemetry.metrics import SHARED_DIRECTORY
 
@@ -55,7 +56,7 @@ def test_workers_get_what_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     counts = tmp_path / ".reme/metrics"
     counts.mkdir(parents=True)
     (counts / "counter_1.db").write_bytes(b"left over")
-    variables = prepare_workers(settings)
+    variables = prepare_workers(settings).variables
     assert variables[SHARED_DIRECTORY] == str(counts)
     assert variables["OPENBLAS_NUM_THREADS"] == "2"
     assert list(counts.iterdir()) == []
@@ -125,7 +126,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
             str(port),
         ],
         cwd=ROOT,
-        env={**os.environ, **prepare_workers(settings)},
+        env={**os.environ, **prepare_workers(settings).variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

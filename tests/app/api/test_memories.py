@@ -55,6 +55,29 @@ def test_the_same_memory_again_is_a_duplicate(client: TestClient) -> None:
     )
 
 
+def test_a_change_or_a_restoring_makes_no_duplicate(client: TestClient) -> None:
+    tea, milk = add(client, content="tea"), add(client, content="milk")
+    path = f"{WS}/memories/{milk['id']}"
+    answers = [client.patch(path, json={"content": "tea"})]
+    client.delete(path)
+    twin = add(client, content="milk")
+    answers.append(client.post(f"{path}/restore"))
+    for answer, other in zip(answers, (tea, twin), strict=True):
+        assert (answer.status_code, answer.json()["type"]) == (409, "/docs#problem-already-exists")
+        assert other["id"] in answer.json()["detail"]
+
+
+def test_a_statement_ends_after_it_begins(client: TestClient) -> None:
+    memory = add(client, valid_from="2030-01-02T00:00:00Z")
+    answer = client.patch(f"{WS}/memories/{memory['id']}", json={"valid_to": "2030-01-02T00:00:00Z"})
+    assert (answer.status_code, answer.json()["type"]) == (400, "/docs#problem-invalid-request")
+    assert answer.json()["detail"].count("1893542400000") == 2
+    path = f"{WS}/memories/{memory['id']}"
+    assert client.patch(path, json={"valid_to": "2031-01-01T00:00:00Z"}).json()["valid_to"] is not None
+    assert client.patch(path, json={"author": "me"}).json()["valid_to"] is not None
+    assert client.patch(path, json={"valid_to": None}).json()["valid_to"] is None
+
+
 def test_a_slot_is_superseded_by_what_is_newer(client: TestClient) -> None:
     old = add(client, content="Lives in Oslo", slot="home")
     answer = client.post(f"{WS}/memories", json={**COFFEE, "content": "Lives in Rome", "slot": "home"})
@@ -242,6 +265,58 @@ class TestIdempotency:
         assert client.post("/v1/workspaces", json=body, headers=headers).status_code == 200
         assert client.post("/v1/workspaces", json=body).status_code == 409
         assert client.post("/v1/workspaces", json={**body, "name": "x"}, headers=headers).status_code == 409
+
+    @pytest.mark.parametrize("backend", ["memory", "sqlite"])
+    @pytest.mark.parametrize("purged", [False, True])
+    def test_replay_after_a_deletion(self, open_client: Start, backend: str, purged: bool) -> None:
+        client = open_client(store={"backend": backend})
+        headers = {"Idempotency-Key": "k"}
+        first = client.post(f"{WS}/memories", json=COFFEE, headers=headers)
+        batch = client.post(f"{WS}/memories:batch", json={"memories": [COFFEE]}, headers={"Idempotency-Key": "b"})
+        assert client.delete(first.headers["Location"]).status_code == 204
+        if purged:
+            client.post(f"{WS}/purge", json={"everything": True})
+        again = client.post(f"{WS}/memories", json=COFFEE, headers=headers)
+        assert again.status_code == 201
+        assert again.headers["Location"] == first.headers["Location"]
+        assert again.json() == {
+            "state": "created",
+            "id": first.json()["memory"]["id"],
+            "superseded_ids": [],
+            "replayed": True,
+        }
+        repeated = client.post(f"{WS}/memories:batch", json={"memories": [COFFEE]}, headers={"Idempotency-Key": "b"})
+        assert repeated.json() == {**batch.json(), "replayed": True}
+
+    def test_a_job(self, client: TestClient) -> None:
+        headers = {"Idempotency-Key": "k", "Prefer": "respond-async"}
+        first, again = (
+            client.post(f"{WS}/memories:batch", json={"memories": [COFFEE]}, headers=headers) for _ in range(2)
+        )
+        assert (first.status_code, again.status_code) == (202, 202)
+        assert again.headers["Location"] == first.headers["Location"]
+        other = client.post(f"{WS}/memories:batch", json={"memories": [COFFEE, COFFEE]}, headers=headers)
+        assert (other.status_code, other.json()["type"]) == (409, "/docs#problem-idempotency-conflict")
+
+    def test_uses(self, client: TestClient) -> None:
+        body = {"ids": [add(client)["id"]], "utility": 1.0}
+        answers = [
+            client.post(f"{WS}/memories:record-use", json=body, headers={"Idempotency-Key": "k"}) for _ in range(2)
+        ]
+        assert answers[0].json() == answers[1].json()
+        assert answers[1].json()["memories"][0]["frequency"] == 1
+        other = client.post(
+            f"{WS}/memories:record-use", json={**body, "utility": 2.0}, headers={"Idempotency-Key": "k"}
+        )
+        assert (other.status_code, other.json()["type"]) == (409, "/docs#problem-idempotency-conflict")
+
+    def test_a_key_is_not_issued_under_one(self, client: TestClient) -> None:
+        body = {"name": "loader", "role": "reader", "workspaces": ["*"]}
+        for path in ("", f"/{'0' * 32}/rotate"):
+            answer = client.post(f"/v1/admin/keys{path}", json=body, headers={"Idempotency-Key": "k"})
+            assert answer.status_code == 400
+            assert "Idempotency-Key" in answer.json()["detail"]
+        assert client.get("/v1/admin/keys").json() == {"items": []}
 
     @pytest.mark.parametrize("key", [b"with blank", "é".encode(), b"x" * 256])
     def test_malformed(self, client: TestClient, key: bytes) -> None:

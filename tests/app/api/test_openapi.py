@@ -127,3 +127,9 @@ def test_moments_without_a_zone_are_utc(text: str, ms: int) -> None:
 def test_what_is_no_moment_is_refused(value: object) -> None:
     with pytest.raises(Exception, match="give a"):
         read_moment(value)
+
+
+@pytest.mark.parametrize("value", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_zone_does_not_lead_out_of_the_calendar(value: str) -> None:
+    with pytest.raises(Exception, match="years 1 to 9999"):
+        read_moment(value)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from app.assembly import build_services
 from app.domain.access import LOCAL_ADMIN
 from app.domain.embedding import EmbeddingIdentity
 from app.domain.memory import MemoryDraft, MemoryKind
 from app.errors import EmbeddingMismatch, StoreFull
-from app.main import LEAST_FREE_BYTES, _check_store, build_services
+from app.main import LEAST_FREE_BYTES, _check_store
 from app.settings import load_settings
 
 Usage = namedtuple("Usage", "total used free")

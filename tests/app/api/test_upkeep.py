@@ -103,11 +103,11 @@ def test_ignored_settings_are_told_in_one_line(tmp_path: Path, capsys: pytest.Ca
     from app.settings import load_settings
 
     settings = load_settings(
-        [f"working_dir={tmp_path}", "store.backend=memory", "embedding.backend=hashing", "llm.default.backend=x"]
+        [f"working_dir={tmp_path}", "store.backend=memory", "embedding.backend=hashing", "flow.x=1"]
     )
     with make_client(create_app(settings)):
         pass
     warnings = [line for line in capsys.readouterr().err.splitlines() if '"WARNING"' in line]
     assert len(warnings) == 1
-    assert "llm.default.backend" in warnings[0]
+    assert "flow.x" in warnings[0]
     assert logging.getLogger("reme").level == logging.INFO

@@ -66,8 +66,8 @@ class World:
         )
         assert expired is not None
         assert revoked is not None
-        keys.put_key(replace(expired, expires_ms=expired.created_ms - 1))
-        keys.put_key(replace(revoked, revoked_ms=revoked.created_ms))
+        keys.put_key(replace(expired, expires_ms=expired.created_ms - 1), expected=expired)
+        keys.put_key(replace(revoked, revoked_ms=revoked.created_ms), expected=revoked)
         self.memory_ids: dict[str, str] = {}
         self.key_id = ""
         self.job_ids: dict[str, str] = {}

@@ -63,6 +63,7 @@ def test_an_unknown_key_or_a_malformed_scope_is_refused(reme: Runner) -> None:
         ["rotate", "nonsense"],
         ["issue", "x", "--workspace", "a b"],
         ["issue", ""],
+        ["issue", "a\r\nX-Forged: 1"],
         ["issue", "x", "--tenant", "../x"],
     ):
         done = reme("keys", *arguments)

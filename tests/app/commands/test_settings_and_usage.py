@@ -7,8 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from app.commands.config import MASK, list_values
-from app.settings import Settings, load_settings, setting_names
+from app.settings import MASK, load_settings, setting_names
 from sizing.workload_document import read_workload
 from tests.app.commands.conftest import Runner
 
@@ -28,8 +27,14 @@ def test_every_setting_is_shown_with_its_source(reme: Runner, place: Path, monke
     assert settings["http.host"] == {"value": "127.0.0.2", "source": "variable REME_HOST"}
     assert settings["store.cache_mb"] == {"value": 16, "source": "argument"}
     assert settings["log.level"] == {"value": "INFO", "source": "default"}
-    assert document["ignored"] == ["LLM_API_KEY", "llm.default.model_name"]
+    assert settings["llm.default.api_key"] == {"value": MASK, "source": "variable LLM_API_KEY"}
+    assert settings["llm.default.model_name"] == {"value": "qwen", "source": "argument"}
+    assert [notice["name"] for notice in document["notices"]] == ["LLM_API_KEY", "llm.default.model_name"]
     assert "sk-very-secret" not in done.out + done.err
+    again = reme("config", "show", "--config", "reme.toml", "--format", "json", "store.cache_mb=16")
+    assert json.loads(again.out)["settings"] == settings | {
+        "llm.default.model_name": {"value": "", "source": "default"}
+    }
 
 
 def test_upstream_arguments_count_as_arguments(reme: Runner) -> None:
@@ -40,16 +45,24 @@ def test_upstream_arguments_count_as_arguments(reme: Runner) -> None:
     assert settings["working_dir"] == {"value": "there", "source": "argument"}
 
 
-def test_the_table_names_what_has_no_meaning_here(reme: Runner) -> None:
-    done = reme("config", "llm.default.model_name=qwen")
+def test_a_second_table_says_what_replaces_what_is_not_used(reme: Runner) -> None:
+    done = reme("config", "flow.x=1", "database.journal_mode=WAL", "llm.default.api_key=sk-very-secret")
+    settings, notices = done.out.split("Given")
     for name in setting_names():
-        assert name in done.out
-    assert done.err == "reme: without a meaning here: llm.default.model_name\n"
+        assert name in settings
+    for words in ("flow.x", "the operations are fixed", "database.journal_mode=WAL", "always WAL here", "§2.1"):
+        assert words in notices
+    assert MASK in settings
+    assert "sk-very-secret" not in done.out + done.err
+    assert "Given" not in reme("config").out
 
 
-def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Settings, "model_dump", lambda self, mode: {"llm": {"api_key": "sk-1", "password": ""}})
-    assert list_values(Settings()) == {"llm.api_key": MASK, "llm.password": ""}
+def test_what_is_refused_is_one_line(reme: Runner) -> None:
+    done = reme("config", "vector_store.default.backend=qdrant")
+    assert done.code == 2
+    assert done.err.startswith(
+        "reme: error: settings cannot be used: vector_store.default.backend=qdrant: this release"
+    )
 
 
 def test_the_schema_describes_a_settings_file(reme: Runner) -> None:
@@ -86,3 +99,26 @@ def test_days_without_use_are_said(reme: Runner) -> None:
     assert reme("usage", "--from", "2020-01-01", "--to", "2020-01-31", "--format", "workload").code == 2
     assert reme("usage", "--from", "2020-02-01", "--to", "2020-01-01").code == 2
     assert reme("usage", "--from", "yesterday").code == 2
+
+
+def test_a_plan_stands_beside_what_was_metered(reme: Runner, place: Path) -> None:
+    (place / "plan.yaml").write_text("users: 10\nretrieves_per_user_day: 4\nactive_share: 0.5\n")
+    reme("add", "one")
+    assert reme("search", "one").code == 0
+    done = reme("usage", "--plan", "plan.yaml")
+    assert done.code == 0
+    assert "Planned" in done.out
+    figures = json.loads(reme("usage", "--plan", "plan.yaml", "--format", "json").out)
+    (retrieves,) = [each for each in figures if each["figure"] == "retrieves"]
+    assert (retrieves["planned"], retrieves["metered"], retrieves["ratio"]) == (20, 1, 0.05)
+    (cost,) = [each for each in figures if each["unit"] == "USD/month"]
+    assert cost["planned"] > cost["metered"] == 0
+    assert reme("usage", "--workload").out == reme("usage", "--format", "workload").out
+
+
+def test_a_plan_that_cannot_be_compared(reme: Runner) -> None:
+    reme("add", "one")
+    missing = reme("usage", "--plan", "missing.json")
+    assert (missing.code, missing.out) == (2, "")
+    assert "missing.json cannot be read" in missing.err
+    assert reme("usage", "--plan", "missing.json", "--workload").code == 2

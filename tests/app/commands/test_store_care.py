@@ -1,12 +1,14 @@
 """`reme doctor` and `reme reembed`."""
 
 import json
+import re
 from pathlib import Path
 from typing import get_args
 
 import apsw
 import pytest
 
+from app.backends.sqlite.schema import list_migrations
 from app.commands import progress, reembed
 from app.settings import EmbeddingSettings
 from tests.app.commands.conftest import Runner
@@ -42,6 +44,30 @@ def test_a_finding_exits_with_3_and_is_repaired(reme: Runner, place: Path) -> No
     assert json.loads(mended.out)["repaired"][0]["check"] == "tallies"
     assert list((place / ".reme").glob("memory.db.*.bak"))
     assert "one" in reme("search", "one").out
+
+
+def test_a_store_is_compacted(reme: Runner) -> None:
+    reme("add", "one")
+    done = reme("doctor", "--compact")
+    assert done.code == 0
+    assert re.search(r"compacted from [0-9.]+ to [0-9.]+ MiB", done.err)
+    assert "one" in reme("search", "one").out
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--repair",), ("--compact",)])
+def test_a_store_of_a_newer_release_is_not_called_sound(reme: Runner, place: Path, options: tuple[str, ...]) -> None:
+    reme("add", "one")
+    known = list_migrations()[-1][0]
+    connection = apsw.Connection(str(STORE))
+    connection.execute("INSERT INTO migrations VALUES (9999, '9999_later.sql', 'x', 1)")
+    connection.close()
+    spoil_counts()
+    before = STORE.read_bytes()
+    done = reme("doctor", *options)
+    assert (done.code, done.out) == (1, "")
+    assert f"the store has schema version 9999, this release knows {known}: upgrade reme-cloud" in done.err
+    assert STORE.read_bytes() == before
+    assert not list((place / ".reme").glob("memory.db.*.bak"))
 
 
 def test_a_file_that_is_no_store_is_a_failure(reme: Runner) -> None:

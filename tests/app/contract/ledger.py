@@ -46,7 +46,7 @@ class Ledger:
         return [entry for entry in self.entries.values() if entry.scope == scope]
 
     def twins(self, scope: Scope, content: str, user_id: str) -> list[Entry]:
-        """The memories that an adding of this text would repeat; more than one after a restoring or an update."""
+        """The memories that an adding of this text would repeat; at most one."""
         return [
             entry for entry in self.of(scope) if entry.current and (entry.content, entry.user_id) == (content, user_id)
         ]
@@ -71,12 +71,24 @@ class Ledger:
         self.entries[entry.scope, entry.id] = entry
         return {rival.id for rival in rivals}
 
-    @staticmethod
-    def join(entry: Entry, tags: frozenset[str], metadata: JsonObject) -> None:
+    def join(self, entry: Entry, slot: str, tags: frozenset[str], metadata: JsonObject) -> None:
         """Note a duplicate."""
-        joined = (entry.tags | tags, {**metadata, **entry.metadata})
-        entry.version += joined != (entry.tags, entry.metadata)
-        entry.tags, entry.metadata = joined
+        taken = entry.slot or self.rivals(entry.scope, entry.user_id, slot)
+        joined = (entry.slot if taken else slot, entry.tags | tags, {**metadata, **entry.metadata})
+        entry.version += joined != (entry.slot, entry.tags, entry.metadata)
+        entry.slot, entry.tags, entry.metadata = joined
+
+    def restore(self, entry: Entry) -> None:
+        """Note that a deletion was taken back: of two statements of a slot the one that holds from later on stands."""
+        rivals = [] if entry.superseded else self.rivals(entry.scope, entry.user_id, entry.slot)
+        entry.deleted = False
+        entry.version += 1
+        for rival in rivals:
+            older, newer = sorted((entry, rival), key=lambda each: each.spans[-1][1])
+            older.superseded = True
+            older.version += older is rival
+            text, from_ms, _ = older.spans[-1]
+            older.spans[-1] = (text, from_ms, newer.spans[-1][1])
 
     @staticmethod
     def rewrite(entry: Entry, content: str, now_ms: int) -> None:

@@ -5,10 +5,11 @@ from itertools import pairwise
 import pytest
 
 from app.backends.clock import SteppingClock
-from app.domain.change import Add, ChangeState, Delete, RecordUse
+from app.domain.change import Add, ChangeState, Delete, RecordUse, Restore
 from app.domain.identifiers import MEMORY_ID, hlc_ms
 from app.domain.memory import JsonObject, Layer, MemoryKind, Origin
 from app.errors import AlreadyExists
+from app.service.limits import SOURCES
 from tests.app.contract.backends import Backend
 from tests.app.contract.samples import (
     FOREIGN,
@@ -18,6 +19,7 @@ from tests.app.contract.samples import (
     adding,
     change,
     changed,
+    commit,
     draft,
     read,
     scan_all,
@@ -159,6 +161,28 @@ def test_a_duplicate_that_brings_nothing_new_is_no_change(backend: Backend) -> N
     assert read(backend, memory.id) == memory
 
 
+def test_a_duplicate_joins_its_sources(backend: Backend) -> None:
+    ids = [f"{number:032x}" for number in range(SOURCES + 1)]
+    memory = add(backend, "tea", source_ids=(ids[0],))
+    joined = changed(backend, adding("tea", source_ids=(ids[1], ids[0])))
+    assert (joined.source_ids, joined.version) == ((ids[0], ids[1]), memory.version + 1)
+    assert joined.seq > memory.seq
+    full = changed(backend, adding("tea", source_ids=tuple(ids[1:])))
+    assert full.source_ids == tuple(ids[:SOURCES])
+    assert changed(backend, adding("tea", source_ids=(ids[-1],))) == read(backend, memory.id) == full
+
+
+def test_a_duplicate_brings_a_slot_that_no_other_memory_has(backend: Backend) -> None:
+    memory = add(backend, "drinks tea", user_id="ann")
+    joined = changed(backend, adding("drinks tea", user_id="ann", slot="drink"))
+    assert (joined.id, joined.slot, joined.version) == (memory.id, "drink", memory.version + 1)
+    assert change(backend, adding("drinks milk", user_id="ann", slot="drink")).superseded_ids == (memory.id,)
+    other = add(backend, "drinks water", user_id="ann")
+    assert changed(backend, adding("drinks water", user_id="ann", slot="drink")) == read(backend, other.id) == other
+    assert changed(backend, adding("drinks water", user_id="ann", slot="noon")).slot == "noon"
+    assert changed(backend, adding("drinks water", user_id="ann", slot="night")).slot == "noon"
+
+
 @pytest.mark.parametrize(
     "other", [{"user_id": "bob"}, {"kind": MemoryKind.TASK}, {"layer": Layer.RAW}, {"when_to_use": "at noon"}]
 )
@@ -186,3 +210,51 @@ def test_a_text_that_was_changed_is_known_by_its_new_form(backend: Backend) -> N
     change(backend, updating(memory, content="coffee"))
     assert change(backend, adding("coffee")).memory_id == memory.id
     assert change(backend, adding("tea")).state is ChangeState.CREATED
+
+
+def test_a_text_cannot_be_changed_into_that_of_another_memory(backend: Backend) -> None:
+    tea = add(backend, "tea")
+    coffee = add(backend, "coffee")
+    with pytest.raises(AlreadyExists, match=tea.id):
+        change(backend, updating(coffee, content=" TEA "))
+    assert scan_all(backend, superseded=True) == [tea, coffee]
+    assert changed(backend, updating(tea, content="Tea")).content == "Tea"
+    change(backend, Delete(memory_id=tea.id))
+    assert changed(backend, updating(coffee, content="tea")).content == "tea"
+
+
+def test_a_memory_cannot_be_restored_beside_one_that_says_the_same(backend: Backend) -> None:
+    memory = add(backend, "tea")
+    change(backend, Delete(memory_id=memory.id))
+    anew = add(backend, "tea")
+    with pytest.raises(AlreadyExists, match=anew.id):
+        change(backend, Restore(memory_id=memory.id))
+    assert scan_all(backend, superseded=True) == [anew]
+    change(backend, Delete(memory_id=anew.id))
+    assert change(backend, Restore(memory_id=memory.id)).state is ChangeState.RESTORED
+
+
+def test_a_raw_text_that_was_deleted_from_its_place_is_left_out_where_missing_ones_are(backend: Backend) -> None:
+    said = [adding(text, layer=Layer.RAW, origin=Origin(path="talk", start_line=1)) for text in ("yes", "no")]
+    yes = changed(backend, said[0])
+    change(backend, Delete(memory_id=yes.id))
+    outcomes = commit(backend, *said, skip_missing=True).outcomes
+    assert [outcome.state for outcome in outcomes] == [ChangeState.MISSING, ChangeState.CREATED]
+    assert outcomes[0].memory_id == yes.id
+    assert texts(scan_all(backend)) == ["no"]
+    elsewhere = adding("yes", layer=Layer.RAW, origin=Origin(path="talk", start_line=2))
+    assert commit(backend, elsewhere, skip_missing=True).outcomes[0].state is ChangeState.CREATED
+    assert change(backend, said[0]).state is ChangeState.CREATED
+    assert commit(backend, said[0], skip_missing=True).outcomes[0].state is ChangeState.DUPLICATE
+
+
+def test_an_id_that_was_deleted_or_changed_is_left_out_where_missing_ones_are(backend: Backend) -> None:
+    ids = ("a" * 32, "b" * 32)
+    tea, milk = (add(backend, text, id=memory_id) for text, memory_id in zip(("tea", "milk"), ids, strict=True))
+    change(backend, Delete(memory_id=tea.id))
+    change(backend, updating(milk, content="oat milk"))
+    drafts = (adding("tea", id=tea.id), adding("milk", id=milk.id), adding("coffee"))
+    outcomes = commit(backend, *drafts, skip_missing=True).outcomes
+    assert [outcome.state for outcome in outcomes] == [ChangeState.MISSING, ChangeState.MISSING, ChangeState.CREATED]
+    assert tuple(outcome.memory_id for outcome in outcomes[:2]) == ids
+    assert set(texts(scan_all(backend))) == {"oat milk", "coffee"}

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 from app.backends.clock import SteppingClock
 from app.domain.change import Change, ChangeState, Delete, RecordUse, Restore, Update
 from app.domain.memory import JsonObject, MemoryPatch, Scope
-from app.errors import NotFound, VersionConflict
+from app.errors import AlreadyExists, NotFound, VersionConflict
 from tests.app.contract.backends import Backend
 from tests.app.contract.ledger import Entry, Ledger, project
 from tests.app.contract.samples import (
@@ -82,9 +82,10 @@ class Interleavings(RuleBasedStateMachine):
         adds = adding(content, user_id=user_id, slot=slot, tags=tuple(sorted(tags)), metadata=metadata)
         outcome = change(self.backend, adds, scope=scope)
         if twins:
-            (twin,) = [twin for twin in twins if twin.id == outcome.memory_id]
-            assert (outcome.state, outcome.superseded_ids) == (ChangeState.DUPLICATE, ())
-            self.ledger.join(twin, tags, metadata)
+            (twin,) = twins
+            assert (outcome.state, outcome.memory_id) == (ChangeState.DUPLICATE, twin.id)
+            assert outcome.superseded_ids == ()
+            self.ledger.join(twin, slot, tags, metadata)
             return
         entry = Entry(
             id=outcome.memory_id,
@@ -109,9 +110,17 @@ class Interleavings(RuleBasedStateMachine):
         )
         if entry.deleted:
             self.refuse(NotFound, update, entry.scope)
+        elif content != entry.content and self.is_taken(entry, content):
+            with pytest.raises(AlreadyExists):
+                change(self.backend, update, scope=entry.scope)
         else:
             assert change(self.backend, update, scope=entry.scope).state is ChangeState.UPDATED
             self.ledger.rewrite(entry, content, now_ms)
+
+    def is_taken(self, entry: Entry, content: str) -> bool:
+        """Whether another memory stands where this one would, with this text."""
+        twins = self.ledger.twins(entry.scope, content, entry.user_id)
+        return not entry.superseded and any(twin is not entry for twin in twins)
 
     @rule(number=PICKS, tags=TAGS, metadata=METADATA)
     def update_fields(self, number: int, tags: frozenset[str], metadata: JsonObject) -> None:
@@ -139,9 +148,12 @@ class Interleavings(RuleBasedStateMachine):
         self.tick()
         entry = self.pick(number, deleted=number % 8 != 0)
         restore = Restore(memory_id=entry.id, vector=vector_of(entry.content))
-        if entry.deleted:
+        if entry.deleted and self.is_taken(entry, entry.content):
+            with pytest.raises(AlreadyExists):
+                change(self.backend, restore, scope=entry.scope)
+        elif entry.deleted:
             assert change(self.backend, restore, scope=entry.scope).state is ChangeState.RESTORED
-            entry.deleted, entry.version = False, entry.version + 1
+            self.ledger.restore(entry)
         else:
             self.refuse(NotFound, restore, entry.scope)
 

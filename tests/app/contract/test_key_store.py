@@ -3,7 +3,10 @@
 from dataclasses import replace
 from hashlib import sha256
 
+import pytest
+
 from app.domain.access import ApiKey, Role
+from app.errors import VersionConflict
 from tests.app.contract.backends import Backend
 
 
@@ -46,15 +49,30 @@ def test_a_key_that_stopped_working_is_still_found(backend: Backend) -> None:
 def test_a_revocation_is_seen_at_once(backend: Backend) -> None:
     backend.keys.put_key(key("ci"))
     revoked = key("ci", revoked_ms=1234, replaced_by="id-next")
-    backend.keys.put_key(revoked)
+    backend.keys.put_key(revoked, expected=key("ci"))
     assert backend.keys.find_key(revoked.secret_sha256) == revoked
+    assert backend.keys.list_keys() == (revoked,)
+
+
+def test_a_change_that_another_came_before_is_refused(backend: Backend) -> None:
+    first = key("ci")
+    backend.keys.put_key(first)
+    revoked = replace(first, revoked_ms=1234)
+    backend.keys.put_key(revoked, expected=first)
+    for change, expected in (
+        (replace(first, expires_ms=1500, replaced_by="id-next"), first),
+        (first, None),
+        (key("new"), key("new")),
+    ):
+        with pytest.raises(VersionConflict, match="was changed in between"):
+            backend.keys.put_key(change, expected=expected)
     assert backend.keys.list_keys() == (revoked,)
 
 
 def test_a_key_replaced_by_one_of_another_secret_opens_no_more(backend: Backend) -> None:
     backend.keys.put_key(key("ci"))
     changed = key("ci", secret_sha256="f" * 64)
-    backend.keys.put_key(changed)
+    backend.keys.put_key(changed, expected=key("ci"))
     assert backend.keys.find_key(key("ci").secret_sha256) is None
     assert backend.keys.find_key("f" * 64) == changed
 

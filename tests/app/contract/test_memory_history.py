@@ -6,6 +6,7 @@ from app.backends.clock import SteppingClock
 from app.domain.change import ChangeState, Delete, Restore
 from app.domain.memory import MemoryKind
 from app.domain.query import MemoryFilter
+from app.errors import AlreadyExists, InvalidRequest
 from tests.app.contract.backends import Backend
 from tests.app.contract.samples import (
     FOREIGN,
@@ -128,8 +129,43 @@ def test_a_statement_that_has_ended_counts_as_superseded(backend: Backend, clock
     assert not read(backend, rome.id).superseded
     assert held(backend, "lives", 1999) == {"lives in Paris"}
     assert held(backend, "lives", 2000) == set()
+    now_ms = clock.step()
+    assert not changed(backend, updating(coming, valid_to_ms=now_ms + 1)).superseded
     assert changed(backend, updating(rome, valid_to_ms=now_ms)).superseded
     assert held(backend, "lives", None) == {"lives near the sea"}
+
+
+def test_a_statement_cannot_end_before_it_begins(backend: Backend, clock: SteppingClock) -> None:
+    rome = add(backend, "lives in Rome", valid_from_ms=2000)
+    for valid_to_ms in (1000, 2000):
+        with pytest.raises(InvalidRequest, match=rf"{valid_to_ms} is not after valid_from_ms 2000"):
+            change(backend, updating(rome, valid_to_ms=valid_to_ms))
+    with pytest.raises(InvalidRequest):  # the new text holds from now on
+        change(backend, updating(rome, content="lives in Oslo", valid_to_ms=clock.now_ms()))
+    assert read(backend, rome.id) == rome
+    assert changed(backend, updating(rome, valid_to_ms=2001)).valid_to_ms == 2001
+
+
+def test_an_end_can_be_taken_away(backend: Backend, clock: SteppingClock) -> None:
+    sea = add(backend, "lives near the sea", valid_to_ms=clock.now_ms() + 10)
+    ended = changed(backend, updating(sea, valid_to_ms=clock.step() + 1))
+    clock.step(20)
+    assert held(backend, "lives", None) == set()
+    again = changed(backend, updating(ended, clears_valid_to=True))
+    assert (again.valid_to_ms, again.superseded, again.version) == (None, False, 3)
+    assert held(backend, "lives", None) == {"lives near the sea"}
+
+
+def test_an_end_that_is_taken_away_brings_no_superseded_statement_back(backend: Backend, clock: SteppingClock) -> None:
+    paris = add(backend, "lives in Paris", slot="home")
+    clock.step()
+    rome = add(backend, "lives in Rome", slot="home")
+    assert changed(backend, updating(paris, clears_valid_to=True)).valid_to_ms == rome.valid_from_ms
+    assert held(backend, "lives", None) == {"lives in Rome"}
+    ended = add(backend, "drinks tea", valid_from_ms=1000, valid_to_ms=2000)
+    twin = add(backend, "drinks tea")
+    with pytest.raises(AlreadyExists, match=twin.id):
+        change(backend, updating(ended, clears_valid_to=True))
 
 
 def test_an_update_of_the_text_keeps_the_earlier_one(backend: Backend, clock: SteppingClock) -> None:
@@ -219,6 +255,25 @@ def test_a_restored_memory_brings_its_revisions_along(backend: Backend, clock: S
     assert match(backend, "drinks") == ["drinks coffee"]
     assert match(backend, "drinks", as_of_ms=before_ms) == ["drinks tea"]
     assert set(texts(scan_all(backend, superseded=True))) == {"drinks tea", "drinks coffee"}
+
+
+def test_a_revision_is_restored_with_its_memory_and_alone_only_beside_it(
+    backend: Backend, clock: SteppingClock
+) -> None:
+    memory = add(backend, "drinks tea")
+    before_ms = clock.now_ms()
+    clock.step()
+    change(backend, updating(memory, content="drinks coffee"))
+    (earlier,) = [found for found in scan_all(backend, superseded=True) if found.id != memory.id]
+    change(backend, Delete(memory_id=earlier.id))
+    assert changed(backend, Restore(memory_id=earlier.id)).superseded
+    assert held(backend, "drinks tea", before_ms) == {"drinks tea"}
+    change(backend, Delete(memory_id=memory.id))
+    with pytest.raises(InvalidRequest, match=memory.id):
+        change(backend, Restore(memory_id=earlier.id))
+    assert held(backend, "drinks tea", before_ms) == set()
+    change(backend, Restore(memory_id=memory.id))
+    assert held(backend, "drinks tea", before_ms) == {"drinks tea"}
 
 
 def test_purging_a_memory_erases_its_revisions(backend: Backend, clock: SteppingClock) -> None:

@@ -115,15 +115,6 @@ def test_a_restored_memory_is_found_again(backend: Backend) -> None:
     assert change(backend, adding("green tea")).memory_id == memory.id
 
 
-def test_a_memory_is_restored_beside_its_like(backend: Backend) -> None:
-    memory = add(backend, "green tea")
-    change(backend, Delete(memory_id=memory.id))
-    like = add(backend, "green tea")
-    change(backend, Restore(memory_id=memory.id))
-    assert {found.id for found in scan_all(backend)} == {memory.id, like.id}
-    assert change(backend, adding("green tea")).state is ChangeState.DUPLICATE
-
-
 @pytest.mark.parametrize(
     "missing",
     [

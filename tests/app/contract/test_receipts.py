@@ -52,6 +52,9 @@ def test_a_replay_tells_the_first_outcome_whatever_came_after(backend: Backend) 
         ChangeState.CREATED,
         first.outcomes[0].memory_id,
     )
+    assert again.outcomes[0].memory is None
+    backend.memories.purge(HERE)
+    assert commit(backend, adding("tea"), receipt=RECEIPT) == again
     assert scan_all(backend) == []
 
 

@@ -15,11 +15,13 @@ from tests.app.contract.samples import (
     HERE,
     IDENTITY,
     NO_ID,
+    NOWHERE,
     OTHER_IDENTITY,
     THERE,
     add,
     adding,
     change,
+    changed,
     commit,
     draft,
     found_texts,
@@ -242,3 +244,105 @@ def test_an_empty_store_moves_at_once(backend: Backend) -> None:
     assert backend.spaces.identity() == OTHER_IDENTITY
     change(backend, Add(draft=draft("tea"), vector=vector_of("tea", WIDE)))
     assert near_wide(backend, "tea") == ["tea"]
+
+
+def fill_all(backend: Backend, limit: int = 2) -> list[str]:
+    """Fill what lacks a vector, and return its texts in the order in which they came."""
+    texts: list[str] = []
+    while lacking := backend.spaces.lacking(limit):
+        assert len(lacking) <= limit
+        assert backend.spaces.fill([(each.number, vector_of(each.text)) for each in lacking]) == len(lacking)
+        texts += [each.text for each in lacking]
+    return texts
+
+
+def bare(content: str, **fields: str) -> Add:
+    """The change that adds a memory without a vector."""
+    return Add(draft=draft(content, **fields), vector=None)
+
+
+def test_what_lacks_a_vector_is_told_and_filled(backend: Backend) -> None:
+    change(backend, bare("green tea"))
+    add(backend, "milk", scope=FOREIGN)
+    change(backend, bare("press", when_to_use="starting"), scope=THERE)
+    first, second = backend.spaces.lacking(9)
+    assert (first.scope, first.text) == (HERE, "green tea")
+    assert (second.scope, second.text) == (THERE, "starting")
+    assert backend.spaces.lacking(9, after=first.number) == [second]
+    assert not backend.spaces.lacking(9, after=second.number)
+    assert backend.spaces.lacking(9, scope=THERE) == [second]
+    assert not backend.spaces.lacking(9, scope=THERE, after=second.number)
+    assert not backend.spaces.lacking(9, scope=FOREIGN)
+    assert not backend.spaces.lacking(9, scope=NOWHERE)
+    assert near(backend, "green tea") == []
+    assert fill_all(backend, limit=1) == ["green tea", "starting"]
+    assert near(backend, "green tea") == ["green tea"]
+    assert near(backend, "starting", scope=THERE) == ["press"]
+    assert match(backend, "tea") == ["green tea"]
+
+
+def test_a_filled_vector_joins_those_that_searches_have_seen(backend: Backend) -> None:
+    add(backend, "milk")
+    change(backend, bare("green tea"))
+    assert near(backend, "green tea") == ["milk"]
+    fill_all(backend)
+    assert near(backend, "green tea") == ["green tea", "milk"]
+    (number,) = (one.number for one in backend.index.matching(HERE, "tea", ALL, limit=1))
+    assert backend.index.vectors(HERE, [number])[number] == pytest.approx(vector_of("green tea"), abs=COSINE_ERROR)
+
+
+def test_the_first_filled_vector_stamps_the_store(backend: Backend) -> None:
+    change(backend, bare("green tea"))
+    assert backend.spaces.fill([]) == 0
+    assert backend.spaces.identity() is None
+    fill_all(backend)
+    assert backend.spaces.identity() == IDENTITY
+
+
+def test_only_live_memories_that_lack_a_vector_are_filled(backend: Backend) -> None:
+    kept = add(backend, "milk")
+    gone = changed(backend, bare("green tea"))
+    (lacking,) = backend.spaces.lacking(9)
+    number = backend.index.matching(HERE, kept.content, ALL, limit=1)[0].number
+    change(backend, Delete(memory_id=gone.id))
+    assert not backend.spaces.lacking(9)
+    other = vector_of("another text")
+    assert backend.spaces.fill([(number, other), (lacking.number, other), (10**9, other)]) == 0
+    assert backend.index.vectors(HERE, [number])[number] == pytest.approx(vector_of("milk"), abs=COSINE_ERROR)
+    change(backend, Restore(memory_id=gone.id))
+    assert [each.text for each in backend.spaces.lacking(9)] == ["green tea"]
+
+
+def test_a_changed_text_lacks_a_vector_and_its_earlier_one_keeps_its_own(backend: Backend) -> None:
+    memory = add(backend, "green tea", valid_from_ms=1000)
+    change(backend, replace(updating(memory, content="black coffee"), vector=None))
+    assert near(backend, "black coffee") == []
+    assert near(backend, "green tea", as_of_ms=2000) == ["green tea"]
+    assert fill_all(backend) == ["black coffee"]
+    assert near(backend, "black coffee") == ["black coffee"]
+
+
+def test_vectors_of_other_dimensions_fill_nothing(backend: Backend) -> None:
+    commit(backend, bare("green tea"), bare("milk"))
+    first, second = backend.spaces.lacking(9)
+    with pytest.raises(EmbeddingMismatch):
+        backend.spaces.fill([(first.number, vector_of("green tea")), (second.number, vector_of("milk", WIDE))])
+    assert backend.spaces.lacking(9) == [first, second]
+    assert backend.spaces.identity() is None
+
+
+def test_filling_goes_on_beside_a_move(backend: Backend) -> None:
+    add(backend, "milk")
+    change(backend, bare("green tea"))
+    assert backend.spaces.begin(OTHER_IDENTITY) == 2
+    supply_all(backend)
+    assert fill_all(backend) == ["green tea"]
+    assert near(backend, "green tea") == ["green tea", "milk"]
+    backend.spaces.cut_over()
+    assert not backend.spaces.lacking(9)
+    change(backend, bare("black coffee"))
+    (lacking,) = backend.spaces.lacking(9)
+    with pytest.raises(EmbeddingMismatch):
+        backend.spaces.fill([(lacking.number, vector_of("black coffee"))])
+    assert backend.spaces.fill([(lacking.number, vector_of("black coffee", WIDE))]) == 1
+    assert near_wide(backend, "black coffee")[0] == "black coffee"

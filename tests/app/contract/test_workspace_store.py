@@ -113,7 +113,7 @@ def test_a_deleted_workspace_takes_everything_along(backend: Backend) -> None:
     with pytest.raises(NotFound):
         backend.jobs.find(HERE, job.id)
     with pytest.raises(NotFound):
-        backend.jobs.finish(job.id, JobState.DONE)
+        backend.jobs.finish(job.id, "0" * 32, JobState.DONE)
     claimed = backend.jobs.claim(["embed"], lease_ms=1000)
     assert claimed is not None
     assert claimed.id == other_job.id

@@ -90,7 +90,8 @@ def test_first_use_from_many_threads_loads_once(monkeypatch: pytest.MonkeyPatch)
     with ThreadPoolExecutor(6) as pool:
         vectors = list(pool.map(fresh.embed_query, ["hello"] * 12))
     assert len(made) == 1
-    assert all(np.array_equal(vector, vectors[0]) for vector in vectors)
+    # Threads that start together may share the cores in another way, which changes the last bits of a sum.
+    assert all(np.allclose(vector, vectors[0], atol=1e-6) for vector in vectors)
 
 
 @pytest.mark.slow

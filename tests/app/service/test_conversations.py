@@ -108,7 +108,11 @@ def test_both_layers_are_kept_and_linked(room: Room) -> None:
         assert memory.source_ids == (raw[0].id,)
         assert memory.origin == raw[0].origin
         assert memory.user_id == "ana"
-        assert memory.details == {"target": "ana", "reflection_subject": memory.details["reflection_subject"]}
+        assert memory.details == {
+            "target": "ana",
+            "reflection_subject": memory.details["reflection_subject"],
+            "trust": "user",
+        }
         assert MEMORY_ID.fullmatch(memory.id)
         assert memory.id[:12] == raw[0].id[:12]
     assert [memory.slot for memory in remembered.memories] == ["name", "home"]
@@ -200,6 +204,52 @@ def test_what_was_deleted_does_not_come_back_when_the_conversation_is_sent_again
         remembered = room.say(*said, *more)
         assert "I like tea" not in _contents(remembered)
         assert "I like tea" not in room.texts(Layer.DISTILLED)
+    assert sorted(room.texts(Layer.DISTILLED)) == ["I have two dogs", "I live in Rome"]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"session_id": "s-1"}])
+@pytest.mark.parametrize("deleted", [0, 1, 2])
+def test_a_turn_that_was_deleted_does_not_come_back_when_the_conversation_is_sent_again(
+    room: Room, deleted: int, metadata: dict[str, str]
+) -> None:
+    said = ["I like tea", "I live in Rome", "I have two dogs"]
+    first = room.say(*said, metadata=metadata)
+    gone = (first.raw_ids[deleted], first.memories[deleted].id)
+    room.bench.memories.delete(ANA, WORKSPACE, gone)
+    kept = [text for text in said if text != said[deleted]]
+    for more in ([], ["Nice weather."], ["Nice weather.", "I play the piano"]):
+        remembered = room.say(*said, *more, metadata=metadata)
+        assert room.texts(Layer.RAW) == [*kept, *more]
+        assert remembered.raw_ids == tuple(memory.id for memory in room.all(Layer.RAW))
+        assert said[deleted] not in room.texts(Layer.DISTILLED, superseded=True)
+    assert sorted(room.texts(Layer.DISTILLED)) == sorted([*kept, "I play the piano"])
+    room.bench.memories.restore(ANA, WORKSPACE, gone[0])
+    assert room.say(*said, metadata=metadata).raw_ids == first.raw_ids
+
+
+def test_a_deleted_turn_of_a_run_is_not_distilled_again(room: Room) -> None:
+    first = room.run(*RUN, score=1.0)
+    room.bench.memories.delete(ANA, WORKSPACE, [first.raw_ids[2], *(memory.id for memory in first.memories)])
+    again = room.run(*RUN, ("user", "Thanks"), score=1.0)
+    assert "ERROR: disk full" not in room.texts(Layer.RAW)
+    assert len(again.raw_ids) == len(RUN)
+    assert all("disk full" not in f"{memory.when_to_use} {memory.content}" for memory in again.memories)
+
+
+@pytest.mark.parametrize("purged", [False, True])
+def test_a_receipt_answers_after_a_deletion_too(room: Room, purged: bool) -> None:
+    said = ("I like tea", "I live in Rome")
+    room.say(*said)
+    receipt = Receipt(key="k1", request_sha256="a" * 64)
+    first = room.say(*said, "I have two dogs", receipt=receipt)
+    gone = [first.raw_ids[1], first.raw_ids[2], first.memories[0].id]
+    room.bench.memories.delete(ANA, WORKSPACE, gone)
+    if purged:
+        room.bench.memories.purge(ANA, WORKSPACE, deleted_before_ms=room.bench.clock.step())
+    again = room.say(*said, "I have two dogs", receipt=receipt)
+    assert again.raw_ids == first.raw_ids
+    assert "I like tea" not in _contents(again)
+    assert room.texts(Layer.RAW) == ["I like tea"]
     assert sorted(room.texts(Layer.DISTILLED)) == ["I have two dogs", "I live in Rome"]
 
 
@@ -323,7 +373,7 @@ def test_a_run_is_kept_with_its_tools_and_its_lessons(room: Room) -> None:
     assert run.content.startswith("What worked (1.00):")
     assert run.source_ids == remembered.raw_ids
     assert (run.origin.start_line, run.origin.end_line) == (1, 6)
-    assert run.details == {"task_id": "t1"}
+    assert run.details == {"task_id": "t1", "trust": "tool"}
     assert error.when_to_use == "ERROR: disk full"
     assert error.source_ids == remembered.raw_ids[2:5]
     assert room.texts(Layer.RAW) == [said if isinstance(said, str) else said[1] for said in RUN]

@@ -32,6 +32,9 @@ class CountingEmbedder:
         vector: Vector = -self._within.embed_query(text)
         return vector
 
+    def embed_queries(self, texts: Sequence[str]) -> Vector:
+        return np.stack([self.embed_query(text) for text in texts])
+
 
 def test_a_text_is_embedded_once() -> None:
     within = CountingEmbedder()
@@ -54,6 +57,17 @@ def test_queries_and_texts_are_kept_apart() -> None:
     np.testing.assert_array_equal(cache.embed_query("red"), query)
     assert within.asked == ["red", "query red"]
     assert (cache.hits, cache.misses) == (1, 2)
+
+
+def test_queries_come_in_batches() -> None:
+    within = CountingEmbedder()
+    cache = CachingEmbedder(within, 10)
+    one = cache.embed_query("red")
+    rows = cache.embed_queries(["green", "red", "green"])
+    np.testing.assert_array_equal(rows, np.stack([rows[2], one, rows[0]]))
+    assert within.asked == ["query red", "query green"]
+    counts = {(count.layer, count.kind): (count.hits, count.misses) for count in cache.counts}
+    assert counts == {("ram", "text"): (0, 0), ("ram", "query"): (1, 3)}
 
 
 def test_the_entry_that_was_unused_longest_goes() -> None:

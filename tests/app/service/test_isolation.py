@@ -23,8 +23,8 @@ from app.domain.query import MemoryFilter, SearchMode, SearchQuery
 from app.domain.usage import UsageRecord
 from app.errors import Forbidden, MemoryServiceError, NotFound
 from app.service.payloads import write_draft, write_trajectory
-from app.service.suite import assemble
 from tests.app.service.conftest import Bench, draft
+from tests.app.service.suites import put_together
 
 TUPLES = 10_000
 TENANTS = ("acme", "umbrella")
@@ -112,13 +112,8 @@ class World:
         self.watch = Watch()
         self.clock = bench.clock
         self.slowness = 4 if hasattr(bench.store, "path") else 1
-        services = assemble(
-            store=WatchedStorage(bench.store, self.watch),
-            embedder=bench.embedder,
-            extractor=RuleExtractor(),
-            clock=bench.clock,
-            parallel=False,
-        )
+        watched = WatchedStorage(bench.store, self.watch)
+        services = put_together(watched, bench.embedder, RuleExtractor(), bench.clock, parallel=False)
         self.memories = services.memories
         self.retrieval = services.retrieval
         self.conversations = services.conversations

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from app.domain.query import MemoryFilter
 from app.errors import Forbidden, InvalidRequest, NotFound, StoreBusy
 from app.service.conversations import Remembered
 from app.service.jobs import ATTEMPTS, LEASE_MS, Jobs
+from app.service.leases import Leases
 from app.service.memories import Memories
 from app.service.payloads import write_draft, write_trajectory
 from tests.app.service.conftest import Bench, draft, principal
@@ -221,6 +223,7 @@ def test_a_job_whose_workers_die_ends_too(bench: Bench) -> None:
             jobs.work()
         assert jobs.work() == 0, "its lease still runs"
         bench.clock.step(LEASE_MS)
+    assert LEASE_MS <= 60_000, "nobody waits minutes for a worker that was killed"
     assert jobs.work() == 1
     failed = jobs.find(ADMIN, "w", job.id)
     assert (failed.state, failed.error) == (JobState.FAILED, "its worker died or took more than 5 minutes 3 times")
@@ -257,6 +260,74 @@ class Dying:
 
     def finish(self, *_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
+
+
+class Overtaken(Listener):
+    """Conversations during which the lease runs out and another worker takes the job."""
+
+    def __init__(self, bench: Bench, outcome: JobState) -> None:
+        super().__init__(bench.memories)
+        self._bench, self._outcome = bench, outcome
+
+    def remember_personal(self, *arguments: Any, **named: Any) -> Remembered:
+        self._bench.clock.step(LEASE_MS)
+        taken = self._bench.store.jobs.claim(("remember_personal",), lease_ms=LEASE_MS)
+        assert taken is not None
+        self._bench.store.jobs.finish(taken.id, taken.token, self._outcome, result={"by": "another"})
+        return super().remember_personal(*arguments, **named)
+
+
+def test_a_worker_that_was_overtaken_changes_nothing(bench: Bench) -> None:
+    jobs = jobs_of(bench, Overtaken(bench, JobState.DONE))
+    job = jobs.submit(ADMIN, "w", "remember_personal", SAID)
+    assert jobs.work() == 1
+    assert jobs.find(ADMIN, "w", job.id).result == {"by": "another"}
+
+
+class Counting:
+    """A queue that counts renewals."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+        self.renewals = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+    def renew(self, *arguments: Any, **named: Any) -> None:
+        self._queue.renew(*arguments, **named)
+        self.renewals += 1
+
+
+def test_a_claim_is_renewed_while_its_worker_works(bench: Bench) -> None:
+    queue = Counting(bench.store.jobs)
+    queue.enqueue(Scope(tenant_id="acme", workspace_id="w"), "add", {})
+    with Leases(queue, lease_ms=60, longest_s=30) as leases:
+        job = queue.claim(("add",), lease_ms=60)
+        leases.hold(job)
+        for _ in range(5):
+            bench.clock.step(50)
+            enough = queue.renewals + 2  # the first of them may have begun before the step
+            while queue.renewals < enough:
+                sleep(0.001)
+            assert queue.claim(("add",), lease_ms=60) is None
+    bench.clock.step(60)
+    again = queue.claim(("add",), lease_ms=60)
+    assert (again.id, again.attempts) == (job.id, 2), "the round is over, and so is the claim"
+    with Leases(queue, lease_ms=60, longest_s=30) as leases:
+        leases.hold(job)
+        count = queue.renewals
+        sleep(0.1)
+    assert queue.renewals == count, "a claim that was lost is let go"
+
+
+def test_a_claim_of_a_worker_that_hangs_is_not_renewed(bench: Bench) -> None:
+    queue = Counting(bench.store.jobs)
+    queue.enqueue(Scope(tenant_id="acme", workspace_id="w"), "add", {})
+    with Leases(queue, lease_ms=6, longest_s=0) as leases:
+        leases.hold(queue.claim(("add",), lease_ms=6))
+        sleep(0.05)
+    assert queue.renewals == 0
 
 
 def test_a_job_of_a_deleted_workspace_disturbs_nobody(bench: Bench) -> None:

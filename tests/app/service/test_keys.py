@@ -2,13 +2,17 @@
 
 import logging
 import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
 from app.backends.clock import SteppingClock
-from app.domain.access import KEY_FORMAT, LOCAL_ADMIN, Role
+from app.domain.access import KEY_FORMAT, LOCAL_ADMIN, ApiKey, Role
 from app.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
+from app.ports import KeyStore
 from app.service.keys import Keys
 from app.service.ranking import MS_PER_DAY
 from tests.app.service.conftest import Bench, principal
@@ -188,6 +192,10 @@ def test_the_admin_of_this_machine_serves_every_tenant(bench: Bench) -> None:
     [
         ({"name": " "}, "name is empty"),
         ({"name": "x" * 129}, "name has 129 characters"),
+        ({"name": "a\r\nb"}, "name has a control character or line break at position 1"),
+        ({"name": "ab\x1b[2J"}, "at position 2"),
+        ({"name": "a\x85b"}, "at position 1"),
+        ({"name": "a\u2028b"}, "at position 1"),
         ({"workspaces": ()}, "0 workspace patterns"),
         ({"workspaces": tuple(f"w{n}" for n in range(101))}, "101 workspace patterns"),
         ({"workspaces": ("",)}, "workspace pattern ''"),
@@ -214,6 +222,67 @@ def test_the_overlap_has_bounds(bench: Bench) -> None:
     at_once.rotate(ADMIN, old.id)
     with pytest.raises(Unauthenticated):
         at_once.authenticate(secret)
+
+
+class Racing:
+    """A store in which somebody is faster: runs an action before the first replacement of a key."""
+
+    def __init__(self, store: KeyStore) -> None:
+        self._store = store
+        self.first: Callable[[], object] | None = None
+
+    def put_key(self, key: ApiKey, *, expected: ApiKey | None = None) -> None:
+        if expected is not None and self.first is not None:
+            action, self.first = self.first, None
+            action()
+        self._store.put_key(key, expected=expected)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_a_rotation_does_not_undo_a_revocation(bench: Bench) -> None:
+    store = Racing(bench.store.keys)
+    racing = Keys(store=store, clock=bench.clock)
+    key, secret = bench.keys.issue(ADMIN, name="bot", role=Role.USER, workspaces=EVERY)
+    store.first = lambda: bench.keys.revoke(ADMIN, key.id)
+    with pytest.raises(InvalidRequest, match="is revoked and cannot be rotated"):
+        racing.rotate(ADMIN, key.id)
+    with pytest.raises(Unauthenticated):
+        bench.keys.authenticate(secret)
+    assert not any(one.works_at(bench.clock.now_ms()) for one in bench.keys.list(ADMIN)), "the spare key is revoked"
+
+
+def test_a_revocation_does_not_undo_a_rotation(bench: Bench) -> None:
+    store = Racing(bench.store.keys)
+    racing = Keys(store=store, clock=bench.clock)
+    key, _ = bench.keys.issue(ADMIN, name="bot", role=Role.USER, workspaces=EVERY)
+    store.first = lambda: bench.keys.rotate(ADMIN, key.id)
+    revoked = racing.revoke(ADMIN, key.id)
+    new = next(one for one in bench.keys.list(ADMIN) if one.id != key.id)
+    assert revoked.revoked_ms is not None
+    assert revoked.replaced_by == new.id
+    assert bench.store.keys.find_key(key.secret_sha256) == revoked
+    assert new.works_at(bench.clock.now_ms())
+
+
+def test_of_two_rotations_at_once_one_wins(benches: Callable[[], Bench]) -> None:
+    bench = benches()
+    key, _ = bench.keys.issue(ADMIN, name="bot", role=Role.USER, workspaces=EVERY)
+
+    def rotate(_: int) -> str:
+        try:
+            return bench.keys.rotate(ADMIN, key.id)[1]
+        except InvalidRequest as error:
+            assert "was replaced by" in error.message
+            return ""
+
+    with ThreadPoolExecutor(4) as threads:
+        secrets = [secret for secret in threads.map(rotate, range(8)) if secret]
+    assert len(secrets) == 1
+    assert bench.keys.authenticate(secrets[0])
+    working = [one for one in bench.keys.list(ADMIN) if one.works_at(bench.clock.now_ms())]
+    assert len(working) == 2, "the old one for its overlap, and one new one"
 
 
 def test_keys_exist_from_the_first_on(bench: Bench) -> None:

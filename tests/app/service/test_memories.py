@@ -9,7 +9,7 @@ from app.domain.change import ChangeBatch, ChangeState, Committed, Receipt, Upda
 from app.domain.embedding import Vector
 from app.domain.memory import Memory, MemoryKind, MemoryPatch, Scope
 from app.domain.query import MemoryFilter, SearchMode, SearchQuery
-from app.errors import Forbidden, IdempotencyConflict, InvalidRequest, NotFound, VersionConflict
+from app.errors import AlreadyExists, Forbidden, IdempotencyConflict, InvalidRequest, NotFound, VersionConflict
 from app.service.memories import ATTEMPTS, Memories
 from tests.app.service.conftest import Bench, draft, principal
 
@@ -47,6 +47,7 @@ def test_a_batch_is_embedded_at_once_before_it_is_written(bench: Bench) -> None:
     class Watching:
         identity = bench.embedder.identity
         embed_query = bench.embedder.embed_query
+        embed_queries = bench.embedder.embed_queries
 
         def embed(self, texts: Sequence[str]) -> Vector:
             asked.append(len(texts))
@@ -328,3 +329,23 @@ def test_what_a_memory_once_said_is_not_rewritten(bench: Bench) -> None:
         bench.memories.update(ADMIN, "w", earlier.id, MemoryPatch(content="never liked tea"))
     assert bench.memories.update(ADMIN, "w", earlier.id, MemoryPatch(tags=("old",))).tags == ("old",)
     assert bench.memories.get(ADMIN, "w", earlier.id).content == "likes green tea"
+
+
+def test_uses_are_counted_once_for_a_receipt(bench: Bench) -> None:
+    memory = bench.memories.add(ADMIN, "w", [draft("tea")]).outcomes[0].memory_id
+    receipt = Receipt(key="k", request_sha256="a" * 64)
+    for _ in range(2):
+        (used,) = bench.memories.record_use(ADMIN, "w", [memory], utility=0.5, receipt=receipt)
+        assert (used.frequency, used.utility) == (1, 0.5)
+    with pytest.raises(IdempotencyConflict):
+        bench.memories.record_use(ADMIN, "w", [memory], receipt=Receipt(key="k", request_sha256="b" * 64))
+
+
+def test_a_change_of_the_text_into_another_memory_is_refused(bench: Bench) -> None:
+    tea, milk = (bench.memories.add(ADMIN, "w", [draft(text)]).outcomes[0].memory_id for text in ("tea", "milk"))
+    with pytest.raises(AlreadyExists, match=tea):
+        bench.memories.update(ADMIN, "w", milk, MemoryPatch(content="Tea"))
+    bench.memories.delete(ADMIN, "w", [tea])
+    bench.memories.update(ADMIN, "w", milk, MemoryPatch(content="Tea"))
+    with pytest.raises(AlreadyExists, match=milk):
+        bench.memories.restore(ADMIN, "w", tea)

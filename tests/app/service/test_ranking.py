@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from app.domain.memory import Layer, Memory, MemoryKind, Origin, Scope
 from app.domain.query import Candidate
 from app.service.ranking import (
+    HOP_SHARE,
+    KEYWORD_HALF,
+    KEYWORD_WEIGHT,
     MS_PER_DAY,
+    PERIOD_SHARE,
     Collapse,
     Place,
     Ranked,
@@ -20,6 +24,8 @@ from app.service.ranking import (
     decay,
     decay_factor,
     diversify,
+    favour,
+    follow,
     fuse,
 )
 
@@ -63,21 +69,25 @@ def memory(memory_id: str, layer: Layer = Layer.DISTILLED, *source_ids: str, val
     )
 
 
-@given(LEGS, LEGS)
-def test_fusion_is_the_published_formula_over_its_largest_value(vector: list[int], keyword: list[int]) -> None:
-    ranked = fuse(candidates(vector), candidates(keyword))
+@given(LEGS, LEGS, st.booleans())
+def test_fusion_is_the_weighted_sum_over_the_weights(vector: list[int], keyword: list[int], full: bool) -> None:
+    ranked = fuse(candidates(vector), candidates(keyword), full=full)
     assert {one.number for one in ranked} == set(vector) | set(keyword)
+    weight = KEYWORD_WEIGHT * 1.0 / (1.0 + KEYWORD_HALF) if keyword else 0.0
+    unseen = 1 / len(vector) if full and vector else 0.0
     for one in ranked:
-        expected = sum(1 / (60 + leg.index(one.number) + 1) for leg in (vector, keyword) if one.number in leg)
-        assert math.isclose(one.score, expected / (2 / 61))
-        assert 0 < one.score <= 1
+        cosine = 1 / (vector.index(one.number) + 1) if one.number in vector else unseen
+        words = 1 / (keyword.index(one.number) + 1) if one.number in keyword else 0.0
+        assert math.isclose(one.score, (cosine + weight * words) / (1 + weight) if vector else words)
+        assert one.score == one.fused
+        assert 0 < one.score <= 1 + 1e-12
         assert one.vector_rank == (vector.index(one.number) + 1 if one.number in vector else None)
         assert one.keyword_rank == (keyword.index(one.number) + 1 if one.number in keyword else None)
     scores = [one.score for one in ranked]
     assert scores == sorted(scores, reverse=True)
 
 
-def test_first_in_both_legs_is_one_and_first_in_one_a_half() -> None:
+def test_first_in_both_legs_with_the_same_text_is_one() -> None:
     ranked = fuse(candidates([7, 8]), candidates([7, 9]))
     assert [(one.number, one.vector_rank, one.keyword_rank) for one in ranked] == [
         (7, 1, 1),
@@ -85,11 +95,46 @@ def test_first_in_both_legs_is_one_and_first_in_one_a_half() -> None:
         (9, None, 2),
     ]
     assert ranked[0].score == pytest.approx(1.0)
-    assert fuse(candidates([1]), [])[0].score == pytest.approx(0.5)
+
+
+def test_keywords_decide_more_where_the_question_has_rare_words() -> None:
+    vector = [Candidate(number=1, score=0.6), Candidate(number=2, score=0.5)]
+    common = [Candidate(number=2, score=1.0)]
+    rare = [Candidate(number=2, score=20.0)]
+    assert [one.number for one in fuse(vector, common)] == [1, 2]
+    assert [one.number for one in fuse(vector, rare)] == [2, 1]
+
+
+def test_what_a_full_vector_leg_did_not_find_counts_as_its_last() -> None:
+    vector = [Candidate(number=1, score=0.6), Candidate(number=2, score=0.5)]
+    keyword = [Candidate(number=3, score=20.0)]
+    assert [one.number for one in fuse(vector, keyword, full=True)] == [3, 1, 2]
+    assert [one.number for one in fuse(vector, keyword)] == [1, 3, 2]
+
+
+def test_negative_cosines_count_nothing() -> None:
+    assert [one.score for one in fuse([Candidate(number=1, score=-0.4)], [], full=True)] == [0.0]
+
+
+def test_memories_of_the_time_asked_for_are_favoured() -> None:
+    ranked = favour([Ranked(1, 0.5, 0.5), Ranked(2, 0.3, 0.3), Ranked(3, 0.3, 0.3)], {2: 1.0, 3: 0.5})
+    assert [(one.number, one.in_period) for one in ranked] == [(2, True), (3, True), (1, False)]
+    assert ranked[0].score == ranked[0].fused == pytest.approx(0.3 * (1 - PERIOD_SHARE) + PERIOD_SHARE)
+    assert ranked[2].score == pytest.approx(0.5 * (1 - PERIOD_SHARE))
+
+
+def test_the_words_of_a_hit_lead_to_others() -> None:
+    first, second, third = Ranked(1, 0.9, 0.9), Ranked(2, 0.8, 0.8), Ranked(3, 0.1, 0.1)
+    found = [Candidate(number=number, score=score) for number, score in ((1, 50.0), (3, 8.0), (2, 6.0), (4, 4.0))]
+    ranked = follow([first, second, third], [(first, found)])
+    most = HOP_SHARE * 0.9
+    assert [(one.number, one.hop) for one in ranked] == [(1, 1), (2, 1), (3, 2), (4, 2)]
+    assert [one.score for one in ranked] == pytest.approx([0.9, 0.8, most, most / 2])
 
 
 def test_equal_scores_have_one_order() -> None:
-    assert [one.number for one in fuse(candidates([5]), candidates([3]))] == [5, 3]
+    vector, keyword = [Candidate(number=5, score=0.0), Candidate(number=2, score=0.0)], [Candidate(number=3, score=0.0)]
+    assert [one.number for one in fuse(vector, keyword)] == [5, 2, 3]
 
 
 def test_a_number_that_a_leg_gives_twice_counts_once() -> None:

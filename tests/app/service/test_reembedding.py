@@ -95,6 +95,7 @@ def test_what_is_written_meanwhile_moves_too(bench: Bench) -> None:
     class Writing:
         identity: EmbeddingIdentity = NEW.identity
         embed_query = NEW.embed_query
+        embed_queries = NEW.embed_queries
 
         def embed(self, texts: Sequence[str]) -> Vector:
             for text in [next(late, "")]:

@@ -167,6 +167,8 @@ def test_searches_are_metered(filled: Bench) -> None:
         ({"text": "\udfff"}, "surrogate"),
         ({"top_k": 0}, "top_k is 0: ask for 1 to 200"),
         ({"top_k": 201}, "top_k is 201"),
+        ({"hops": 0}, "hops is 0: give 1, or 2"),
+        ({"hops": 3}, "hops is 3"),
         ({"min_score": 1.1}, "min_score is 1.1"),
         ({"min_score": float("nan")}, "min_score is nan"),
         ({"mmr_lambda": -0.1}, "mmr_lambda is -0.1"),
@@ -185,6 +187,52 @@ def test_a_search_after_closing_runs_its_legs_in_turn(filled: Bench) -> None:
     filled.retrieval.close()
     filled.retrieval.close()
     assert contents(search(filled, "allergic to peanuts"))[0] == "is allergic to peanuts"
+
+
+DAY_IN_MAY_MS = 1_746_090_000_000
+"""2025-05-01 in UTC."""
+
+
+def test_a_date_in_the_question_favours_what_was_said_then(bench: Bench) -> None:
+    texts = [f"went hiking up hill number {number}" for number in range(12)]
+    drafts = [draft(text, created_ms=DAY_IN_MAY_MS + n * 3 * MS_PER_DAY) for n, text in enumerate(texts)]
+    bench.memories.add(ADMIN, "w", drafts)
+    hit = search(bench, "Which hill did she go hiking on 7 May 2025?", explain=True).hits[0]
+    assert hit.memory.content == texts[2]
+    assert hit.explanation is not None
+    assert hit.explanation.in_period
+    assert hit.score == pytest.approx(hit.explanation.fused)
+    for fields in ({"dates": False}, {"mode": SearchMode.VECTOR}, {"as_of_ms": DAY_IN_MAY_MS + 300 * MS_PER_DAY}):
+        hits = search(bench, "Which hill did she go hiking on 7 May 2025?", explain=True, **fields).hits
+        assert not any(each.explanation is not None and each.explanation.in_period for each in hits)
+
+
+def test_a_date_in_the_text_counts_as_well(bench: Bench) -> None:
+    bench.memories.add(ADMIN, "w", [draft(f"appointment number {n} is in the morning") for n in range(9)])
+    bench.memories.add(ADMIN, "w", [draft("The appointment with the tailor is on 7 May 2025")])
+    hit = search(bench, "Which appointment is on 7 May 2025?", explain=True).hits[0]
+    assert hit.memory.content == "The appointment with the tailor is on 7 May 2025"
+    assert hit.explanation is not None
+    assert hit.explanation.in_period
+
+
+def test_a_time_that_the_filter_leaves_out_adds_nothing(bench: Bench) -> None:
+    bench.memories.add(ADMIN, "w", [draft("went hiking", created_ms=DAY_IN_MAY_MS)])
+    later = MemoryFilter(created_from_ms=DAY_IN_MAY_MS + 60 * MS_PER_DAY)
+    assert search(bench, "hiking on 1 May 2025", filter=later).hits == ()
+
+
+def test_a_second_hop_finds_what_the_first_hits_speak_of(bench: Bench) -> None:
+    bench.memories.add(ADMIN, "w", [draft("Ignatius taught me to swim"), draft("Ignatius runs a bakery in Ghent")])
+    bench.memories.add(ADMIN, "w", [draft(f"somebody works at place {n}") for n in range(30)])
+    asked = "where does the one who taught me to swim work at?"
+    one = search(bench, asked, top_k=5)
+    two = search(bench, asked, top_k=5, hops=2, explain=True)
+    assert "Ignatius runs a bakery in Ghent" not in contents(one)
+    hop = next(hit for hit in two.hits if hit.memory.content == "Ignatius runs a bakery in Ghent")
+    assert hop.explanation is not None
+    assert hop.explanation.hop == 2
+    assert contents(two)[0] == contents(one)[0]
 
 
 class Told:

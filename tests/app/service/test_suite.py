@@ -12,8 +12,9 @@ from app.domain.conversation import Extraction, Message, Trajectory
 from app.domain.memory import JsonObject
 from app.domain.query import MemoryFilter, SearchQuery
 from app.service.payloads import write_draft
-from app.service.suite import Services, assemble
+from app.service.suite import Services
 from tests.app.service.conftest import draft
+from tests.app.service.suites import put_together
 
 
 class Verbatim:
@@ -31,9 +32,7 @@ class Verbatim:
 def services() -> Services:
     clock, embedder = SteppingClock(), HashingEmbedder(dimensions=64)
     store = open_store(identity=embedder.identity, clock=clock)
-    return assemble(
-        store=store, embedder=embedder, extractor=Verbatim(), clock=clock, key_days=30, overlap_days=1, parallel=True
-    )
+    return put_together(store, embedder, Verbatim(), clock, key_days=30, overlap_days=1, parallel=True)
 
 
 def test_the_services_share_one_store(services: Services) -> None:

@@ -234,3 +234,24 @@ def test_a_copy_needs_both_workspaces(bench: Bench) -> None:
     with pytest.raises(Forbidden):
         bench.transfers.copy(principal(Role.READER, "w", "v"), "w", "v")
     assert everything(bench, "v") == []
+
+
+@pytest.mark.parametrize("first", ["\ufeff", "\ufeff\n", ""])
+def test_a_byte_order_mark_before_the_first_line_is_left_out(bench: Bench, first: str) -> None:
+    line = json.dumps({"memory_type": "task", "content": "tea"})
+    report = bench.transfers.import_lines(ADMIN, "w", f"{first}{line}\n".splitlines(keepends=True))
+    assert (report.read, report.created, report.rejected) == (1, 1, ())
+    report = bench.transfers.import_lines(ADMIN, "w", [line, f"\ufeff{line}"])
+    assert [number for number, _ in report.rejected] == [2]
+
+
+def test_the_version_of_our_line_is_kept_where_the_memory_is_new(bench: Bench) -> None:
+    fill(bench)
+    bench.transfers.import_lines(ADMIN, "copy", lines(bench))
+    versions = {memory.id: memory.version for memory in everything(bench)}
+    assert max(versions.values()) > 1
+    assert {memory.id: memory.version for memory in everything(bench, "copy")} == versions
+    bench.transfers.import_lines(ADMIN, "w", lines(bench))
+    assert {memory.id: memory.version for memory in everything(bench)} == versions
+    line = {"memory_type": "task", "content": "tea", "reme": {"version": 0}}
+    assert bench.transfers.import_lines(ADMIN, "w", [json.dumps(line)]).rejected[0][1].startswith("reme.version")

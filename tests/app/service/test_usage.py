@@ -80,6 +80,10 @@ def test_no_price_is_not_nothing(bench: Bench) -> None:
 def test_prices_of_models_and_embeddings() -> None:
     assert price_tokens("text-embedding-3-small", input_tokens=1_000_000, output_tokens=0) == Decimal("0.02")
     assert price_tokens("gpt-4.1-mini", input_tokens=1_000_000, output_tokens=1_000_000) == Decimal("2.0")
+    cached = price_tokens("gpt-4o-mini", input_tokens=1_000_000, output_tokens=0, cached_tokens=400_000)
+    assert cached == Decimal("0.12"), "0.15 USD a million, and half of it from the cache"
+    plain = price_tokens("qwen-plus", input_tokens=1_000_000, output_tokens=0)
+    assert price_tokens("qwen-plus", input_tokens=1_000_000, output_tokens=0, cached_tokens=1_000_000) == plain
     assert price_tokens("a-model-nobody-lists", input_tokens=0, output_tokens=0) == 0
     assert price_tokens("a-model-nobody-lists", input_tokens=0, output_tokens=1) is None
     assert price_tokens("", input_tokens=1, output_tokens=0) is None

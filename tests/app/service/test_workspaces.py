@@ -3,9 +3,11 @@
 import pytest
 
 from app.domain.access import Role
+from app.domain.memory import Scope
 from app.domain.query import MemoryFilter
 from app.domain.workspace import Workspace
 from app.errors import AlreadyExists, Forbidden, InvalidRequest, NotFound
+from app.service.workspaces import Workspaces
 from tests.app.service.conftest import Bench, draft, principal
 
 ADMIN = principal()
@@ -99,6 +101,42 @@ def test_someone_whom_nobody_made_can_be_erased(bench: Bench) -> None:
         bench.workspaces.delete_user(ADMIN, "w", "u1")
     with pytest.raises(Forbidden):
         bench.workspaces.delete_user(principal(Role.SERVICE_ACCOUNT), "w", "u1")
+
+
+class Kept:
+    """Copies that note what they are to forget."""
+
+    def __init__(self, holds: int) -> None:
+        self.holds = holds
+        self.asked: list[tuple[str, str | None]] = []
+
+    def forget(self, scope: Scope, *, user_id: str | None = None) -> int:
+        self.asked.append((scope.workspace_id, user_id))
+        return self.holds
+
+
+@pytest.mark.parametrize("holds", [0, 1])
+def test_copies_are_forgotten_too(bench: Bench, holds: int) -> None:
+    copies = Kept(holds)
+    store = bench.store
+    workspaces = Workspaces(workspaces=store.workspaces, users=store.users, memories=store.memories, copies=copies)
+    bench.memories.add(ADMIN, "w", [draft("a", user_id="u1")])
+    assert workspaces.delete_user(ADMIN, "w", "u1") == 1
+    assert workspaces.delete(ADMIN, "w") == 0
+    assert copies.asked == [("w", "u1"), ("w", None)]
+    bench.workspaces.create(ADMIN, "kept")
+    assert workspaces.delete(ADMIN, "kept", keep_copies=True) == 0
+    with pytest.raises(NotFound):
+        workspaces.delete(ADMIN, "kept", keep_copies=True)
+    assert len(copies.asked) == 2
+    if holds:
+        assert workspaces.delete(ADMIN, "w") == 0, "what was cut short is finished"
+        assert workspaces.delete_user(ADMIN, "w", "u1") == 0
+        return
+    with pytest.raises(NotFound):
+        workspaces.delete(ADMIN, "w")
+    with pytest.raises(NotFound):
+        workspaces.delete_user(ADMIN, "w", "u1")
 
 
 @pytest.mark.parametrize("user_id", ["", "  ", "x" * 129, "a\x00"])

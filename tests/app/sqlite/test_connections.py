@@ -1,7 +1,10 @@
 """Group commit, the pool of readers, and slabs of limited size."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import apsw
 import pytest
@@ -69,6 +72,42 @@ def test_a_piece_that_fails_takes_nothing_with_it(opened: OpenStore) -> None:
     writer.close()
     with pytest.raises(StoreError, match="closed"):
         writer.write(lambda c: None)
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from app.backends.clock import SystemClock
+from app.backends.embedders.hashing import HashingEmbedder
+from app.backends.sqlite import open_store
+from app.domain.memory import Scope
+from app.errors import StoreFull
+path = Path(sys.argv[1])
+store = open_store(path, identity=HashingEmbedder(dimensions=64).identity, clock=SystemClock())
+limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 300_000, limits[1]))
+scope, written = Scope(tenant_id="default", workspace_id="w"), 0
+try:
+    while written < 1000:
+        store.jobs.enqueue(scope, "add", {"text": "x" * 20_000})
+        written += 1
+except StoreFull as error:
+    print(error.status, "ulimit -f" in error.message, written > 0)
+resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+store.jobs.enqueue(scope, "add", {})
+claimed = 0
+while store.jobs.claim(("add",), lease_ms=60_000):
+    claimed += 1
+print(claimed - written)
+store.close()
+"""
+
+
+def test_a_limit_on_the_size_of_files_is_a_full_store(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path / "memory.db")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["507", "True", "True", "1"], "what was acknowledged is there, and writing goes on"
 
 
 def test_a_closed_store_says_so(opened: OpenStore) -> None:

@@ -6,8 +6,12 @@ import apsw
 import pytest
 
 from app.backends.sqlite.connections import Pragmas, open_connection
+from app.backends.sqlite.doctor import examine
+from app.backends.sqlite.repair import repair
 from app.backends.sqlite.schema import list_migrations, migrate
+from app.backends.sqlite.statements import select_rows
 from app.domain.change import Add, ChangeBatch
+from app.domain.job import JobState
 from app.domain.memory import MemoryDraft, MemoryKind
 from app.domain.query import Comparison, Condition, MemoryFilter
 from app.errors import SchemaTooNew, SettingsError, StoreError
@@ -84,6 +88,61 @@ def test_migrations_are_applied_once(opened: OpenStore) -> None:
     recorded = connection.execute("SELECT version, name FROM migrations").fetchall()
     assert recorded == [(version, name) for version, name, _ in list_migrations()]
     connection.close()
+
+
+@pytest.fixture
+def first_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store as the first release made it, with a job."""
+    path = tmp_path / ".reme" / "memory.db"
+    path.parent.mkdir()
+    connection = open_connection(path, Pragmas())
+    first = list_migrations()[:1]
+    with monkeypatch.context() as patched:
+        patched.setattr("app.backends.sqlite.schema.list_migrations", lambda: first)
+        migrate(connection, now_ms=1)
+    connection.execute(
+        "INSERT INTO workspaces VALUES (1, 'default', 'here', '', '{}', 'k', 1, 1, 1);"
+        "INSERT INTO jobs VALUES (1, 'j', 'default', 'here', 'add', '{\"n\": 1}', 'queued', 1, 1, 0, 0, NULL, '')"
+    )
+    connection.close()
+    return path
+
+
+def test_jobs_of_an_earlier_release_are_claimed(first_release: Path, opened: OpenStore) -> None:
+    assert examine(first_release) == ()
+    store = opened()
+    claimed = store.jobs.claim(["add"], lease_ms=1000)
+    assert claimed is not None
+    assert (claimed.id, claimed.payload, claimed.not_before_ms) == ("j", {"n": 1}, None)
+    store.jobs.finish(claimed.id, claimed.token, JobState.DONE)
+
+
+def test_a_damaged_store_of_an_earlier_release_is_repaired(first_release: Path, opened: OpenStore) -> None:
+    connection = apsw.Connection(str(first_release))
+    sql = "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = 'chunks_default_hash'"
+    ((root, page_bytes),) = select_rows(connection, sql)
+    connection.close()
+    with first_release.open("r+b") as file:
+        file.seek((root - 1) * page_bytes)
+        file.write(b"\xff" * 100)
+    assert "pages" in {finding.check for finding in repair(first_release)}
+    assert examine(first_release) == ()
+    assert opened().jobs.find(HERE, "j").payload == {"n": 1}
+
+
+def test_a_record_of_migrations_that_makes_no_sense_is_made_anew(opened: OpenStore) -> None:
+    store = opened()
+    remember(store, "tea")
+    store.close()
+    connection = open_connection(store.path, Pragmas())
+    connection.execute("UPDATE migrations SET version = 200 WHERE version = 2")
+    connection.close()
+    with pytest.raises(StoreError, match="reme doctor"):
+        opened()
+    assert [finding.check for finding in examine(store.path)] == ["pages"]
+    repair(store.path)
+    assert examine(store.path) == ()
+    assert [memory.content for memory in opened().memories.scan(HERE, MemoryFilter(), limit=9).items] == ["tea"]
 
 
 def test_a_store_of_a_newer_release_is_refused(opened: OpenStore) -> None:

@@ -1,29 +1,14 @@
-"""What the service needs from the outside: small protocols, each with one contract suite for all backends.
+"""Where memories, workspaces, users and keys are kept."""
 
-Every backend raises only errors of `app.errors`. A write has happened durably when a call returns.
-Methods may be called from any thread.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from app.domain.access import ApiKey
 from app.domain.change import ChangeBatch, Committed
-from app.domain.conversation import Extraction, Trajectory
-from app.domain.embedding import EmbeddingIdentity, Vector
-from app.domain.job import Job, JobState
+from app.domain.embedding import EmbeddingIdentity, Lacking, Vector
 from app.domain.memory import JsonObject, Memory, Scope
 from app.domain.query import Candidate, MemoryFilter, Page
-from app.domain.usage import UsageRecord
 from app.domain.workspace import Contents, User, Workspace
-
-
-class Clock(Protocol):
-    """The time in UTC."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970-01-01 UTC."""
-        ...
 
 
 class MemoryStore(Protocol):
@@ -32,7 +17,8 @@ class MemoryStore(Protocol):
     def commit(self, batch: ChangeBatch) -> Committed:
         """Apply a batch whole and durably; a workspace that a batch adds to is made if it is missing.
 
-        Raises `NotFound`, `VersionConflict`, `IdempotencyConflict`, or a `StoreError`; then nothing was written.
+        Raises `NotFound`, `AlreadyExists`, `InvalidRequest`, `VersionConflict`, `IdempotencyConflict`, or a
+        `StoreError`; then nothing was written.
         """
         ...
 
@@ -146,8 +132,12 @@ class UserStore(Protocol):
 class KeyStore(Protocol):
     """API keys, without their secrets."""
 
-    def put_key(self, key: ApiKey) -> None:
-        """Store a key, or replace the one of the same id."""
+    def put_key(self, key: ApiKey, *, expected: ApiKey | None = None) -> None:
+        """Store a new key, or replace the one that is stored as `expected`.
+
+        Raises `VersionConflict` where the store holds another key of this id: one that was changed meanwhile, or any
+        where None was expected. Then nothing was written.
+        """
         ...
 
     def find_key(self, secret_sha256: str) -> ApiKey | None:
@@ -156,40 +146,6 @@ class KeyStore(Protocol):
 
     def list_keys(self, tenant_id: str | None = None) -> tuple[ApiKey, ...]:
         """All keys, oldest first, of one tenant or of all."""
-        ...
-
-
-class JobQueue(Protocol):
-    """Durable work, done by whichever process claims it."""
-
-    def enqueue(self, scope: Scope, kind: str, payload: JsonObject) -> Job:
-        """Keep a job; it is durable when this returns."""
-        ...
-
-    def claim(self, kinds: Sequence[str], *, lease_ms: int) -> Job | None:
-        """Take the oldest queued job, or a running one whose lease ran out because its worker died."""
-        ...
-
-    def finish(self, job_id: str, state: JobState, *, result: JsonObject | None = None, error: str = "") -> None:
-        """Say what became of a job; `QUEUED` puts it back."""
-        ...
-
-    def find(self, scope: Scope, job_id: str) -> Job:
-        """A job of a workspace, or `NotFound`."""
-        ...
-
-
-class Meter(Protocol):
-    """Counts what was used."""
-
-    def record(self, records: Iterable[UsageRecord]) -> None:
-        """Add to the day's counts; buffered, so a crash may lose the last few seconds of counts."""
-        ...
-
-    def read(
-        self, tenant_id: str, *, workspace_id: str | None = None, from_day: str = "", to_day: str = ""
-    ) -> tuple[UsageRecord, ...]:
-        """The counts of the days from `from_day` to `to_day`, both included, what is buffered here too."""
         ...
 
 
@@ -220,31 +176,18 @@ class VectorSpaces(Protocol):
         """Give up a move and its vectors; the store stays with the embedding that it has."""
         ...
 
+    def lacking(self, limit: int, *, scope: Scope | None = None, after: int = 0) -> Sequence[Lacking]:
+        """Live memories without a vector of the store's own embedding, oldest text first; moves do not matter.
 
-class Embedder(Protocol):
-    """Turns texts into vectors of unit length."""
-
-    @property
-    def identity(self) -> EmbeddingIdentity:
-        """What its vectors can be compared with."""
+        Those of one workspace or of all, and only those whose number is above `after`, so that whoever passes over
+        some can go on behind them.
+        """
         ...
 
-    def embed(self, texts: Sequence[str]) -> Vector:
-        """Vectors (len(texts), dimensions), float32, unit length, of texts to be stored."""
-        ...
+    def fill(self, vectors: Sequence[tuple[int, Vector]]) -> int:
+        """Keep vectors of the store's own embedding for live memories that lack one; returns for how many.
 
-    def embed_query(self, text: str) -> Vector:
-        """The vector (dimensions,) of a text that is searched for."""
-        ...
-
-
-class Extractor(Protocol):
-    """Makes memories of a conversation: by rules, or by a model."""
-
-    def extract_personal(self, trajectories: Sequence[Trajectory], *, user_id: str) -> Extraction:
-        """What is worth knowing about the person who speaks."""
-        ...
-
-    def extract_tasks(self, trajectories: Sequence[Trajectory]) -> Extraction:
-        """What is worth knowing when the same kind of task comes again."""
+        Durable when this returns; the first stamps the store. Raises `EmbeddingMismatch` where the store was built
+        with, or moved to, another embedding than this process has; then nothing was written.
+        """
         ...

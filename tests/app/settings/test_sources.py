@@ -1,4 +1,4 @@
-"""Settings: where they come from, which wins, what of upstream's applies, what is refused and how."""
+"""Where settings come from, which wins, and what is refused and how."""
 
 import json
 from pathlib import Path
@@ -8,15 +8,6 @@ import yaml
 
 from app.errors import SettingsError
 from app.settings import Settings, load_settings, receive_settings, setting_names
-
-
-@pytest.fixture(autouse=True)
-def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
-    for name in os.environ:
-        if name.startswith(("REME_", "FLOW_", "LLM_", "EMBEDDING_")):
-            monkeypatch.delenv(name)
 
 
 def test_defaults_are_safe() -> None:
@@ -78,70 +69,19 @@ def test_constructing_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -> N
     assert Settings().http.port == 8002
 
 
-def test_upstreams_command_line_is_accepted() -> None:
-    settings = load_settings(
-        [
-            "backend=http",
-            "http.port=8003",
-            "llm.default.model_name=qwen3-30b-a3b-instruct-2507",
-            "embedding_model.default.model_name=text-embedding-v4",
-            "vector_store.default.backend=local",
-        ]
-    )
-    assert settings.http.port == 8003
-    assert settings.store.backend == "sqlite"
-    assert settings.ignored == ("llm.default.model_name", "embedding_model.default.model_name")
-
-
-def test_what_means_something_else_here_is_named_not_obeyed() -> None:
-    settings = load_settings(["vector_store.default.backend=qdrant", "backend=mcp"])
-    assert settings.store.backend == "sqlite"
-    assert settings.ignored == ("vector_store.default.backend", "backend")
-
-
-def test_upstreams_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "FLOW_LLM_API_KEY": "sk-canary",
-        "LLM_BASE_URL": "x",
-        "EMBEDDING_API_KEY": "sk-canary",
-        "REME_HOST": "0.0.0.0",  # noqa: S104
-        "REME_PORT": "2333",
-        "REME_COMPAT_REPR": "1",
-        "REME_HTPP__PORT": "1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    settings = load_settings()
-    assert (settings.http.host, settings.http.port, settings.compat.repr) == ("0.0.0.0", 2333, True)  # noqa: S104
-    assert settings.ignored == ("EMBEDDING_API_KEY", "FLOW_LLM_API_KEY", "LLM_BASE_URL", "REME_HTPP__PORT")
-    assert "sk-canary" not in repr(settings) + str(settings.ignored)
-
-
-def test_our_own_name_beats_upstreams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REME_PORT", "1")
-    monkeypatch.setenv("REME_HTTP__PORT", "2")
-    assert load_settings().http.port == 2
-    assert load_settings(["service.port=3"]).http.port == 3
-    assert load_settings(["service.port=3", "http.port=4"]).http.port == 4
-
-
-def test_the_requirements_configuration_file_is_accepted(tmp_path: Path) -> None:
-    file = tmp_path / "cloud.yaml"
-    file.write_text(
-        "database: {journal_mode: WAL, synchronous: NORMAL}\n"
-        "logging: {provider: aliyun_sls, fields_to_mask: [api_key, phone]}\n"
-        "storage: {type: local}\n"
-    )
-    settings = load_settings(config=file)
-    assert settings.store.synchronous == "NORMAL"
-    assert settings.log.mask == ("api_key", "phone")
-    assert settings.ignored == ("database.journal_mode", "logging.provider", "storage.type")
-
-
 @pytest.mark.parametrize(
     ("argument", "words"),
     [
         ("http.prot=1", ["http.prot", "did you mean http.port?"]),
         ("nonsense=1", ["nonsense", "the settings are", "http.port"]),
+        ("llm.default.modle_name=x", ["did you mean llm.default.model_name?"]),
+        ("working_memory.hot_day=1", ["did you mean working_memory.hot_days?"]),
+        ("llm=x", ["llm", "not a setting"]),
+        ("spending.workspace_daily_usd=-1", ["workspace_daily_usd", "greater than or equal to 0"]),
+        ("mcp.path=mcp", ["mcp.path", "pattern"]),
+        ("working_memory.delete_after_days=20", ["archive_after_days=30, delete_after_days=20"]),
+        ("embedding.backend=openai_compatible", ["needs model_name and api_base"]),
+        ("llm.default.api_base=dashscope", ["llm.default.api_base", "https://"]),
         ("http.port", ["'http.port' is not a setting", "key=value"]),
         ("http.port=abc", ["http.port", "'abc'", "integer"]),
         ("http.port=99999", ["http.port", "65535"]),
@@ -166,6 +106,16 @@ def test_a_wrong_argument_is_refused_with_a_remedy(argument: str, words: list[st
         ("reme.yaml", "http: {prot: 1}", "did you mean http.port?"),
         ("reme.yaml", "a: &x [*x", "malformed"),
         ("reme.yaml", "a: &x {b: *x}", "contains itself"),
+        ("reme.yaml", "[" * 100_000, "nested too deep"),
+        ("reme.toml", f"a = {'[' * 100_000}", "nested too deep"),
+        ("reme.yaml", "a: !!int ''", "a bad value"),
+        ("reme.yaml", "a: !!bool maybe", "a bad value"),
+        ("reme.yaml", f"http: {{port: 0x{'f' * 6000}}}", "a bad value"),
+        ("reme.toml", f"[log]\nmask = [0x{'f' * 6000}]", "a bad value"),
+        ("reme.yaml", "a: &a {}\nb: [" + "*a," * 21 + "]", "more than 20 aliases"),
+        ("reme.yaml", f"log: {{mask: '{'[' * 100_000}'}}", "nested too deep"),
+        ("reme.yaml", 'working_dir: "a\\0b"', "without NUL"),
+        ("reme.yaml", 'log: {file: "\\ud800"}', "in UTF-8"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, name: str, text: str, words: str) -> None:
@@ -200,3 +150,54 @@ def test_settings_cannot_be_changed() -> None:
     settings = Settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.http.port = 1
+
+
+def test_a_reference_is_filled_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "reme.yaml"
+    file.write_text("http: {port: '${PORT_OF_TODAY}'}\nworking_dir: /srv/${PLACE}/x\n")
+    monkeypatch.setenv("PORT_OF_TODAY", "9001")
+    monkeypatch.setenv("PLACE", "here")
+    settings = load_settings(config=file)
+    assert (settings.http.port, settings.working_dir) == (9001, Path("/srv/here/x"))
+    assert load_settings(["log.file=${PLACE}"]).log.file == Path("${PLACE}"), "a shell has filled arguments already"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("sk-canary-${NO_SUCH_VARIABLE}", "the environment variable NO_SUCH_VARIABLE, which is not set"),
+        ("sk-canary-${NOT:-here}", "names no variable"),
+    ],
+)
+def test_a_reference_to_nothing_is_refused_without_the_value(tmp_path: Path, value: str, words: str) -> None:
+    file = tmp_path / "reme.yaml"
+    file.write_text(yaml.safe_dump({"llm": {"default": {"params": {"api_key": value}}}}))
+    with pytest.raises(SettingsError, match=words) as refusal:
+        load_settings(config=file)
+    assert "llm.default.params.api_key" in refusal.value.message
+    assert "canary" not in refusal.value.message
+
+
+def test_a_reference_in_what_is_not_used_needs_no_variable(tmp_path: Path) -> None:
+    file = tmp_path / "reme.yaml"
+    file.write_text("storage: {params: {secret_key: '${NO_SUCH_VARIABLE}'}}\n")
+    assert load_settings(config=file).ignored == ("storage.params.secret_key",)
+
+
+@pytest.mark.parametrize("text", ["embedding:\n", "llm: {default: }\n", "http: {}\n"])
+def test_an_empty_section_says_nothing(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "reme.yaml"
+    file.write_text(text)
+    assert load_settings(config=file) == load_settings()
+
+
+def test_three_levels_are_read_from_every_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "reme.toml"
+    file.write_text("[llm.task]\nmodel_name = 'of the file'\n")
+    monkeypatch.setenv("REME_LLM__PERSONAL__MODEL_NAME", "of the variable")
+    settings = load_settings(["llm.default.model_name=of the argument"], config=file)
+    names = (settings.llm.task.model_name, settings.llm.personal.model_name, settings.llm.default.model_name)
+    assert names == ("of the file", "of the variable", "of the argument")
+    assert settings.sources["llm.task.model_name"] == f"file {file}"
+    assert settings.sources["llm.personal.model_name"] == "variable REME_LLM__PERSONAL__MODEL_NAME"
+    assert settings.sources["llm.default.model_name"] == "argument"

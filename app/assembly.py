@@ -1,0 +1,265 @@
+"""What stands behind which port: the services over the configured backends, without HTTP.
+
+With `app.main`, which adds the interfaces, this is the composition root: no other module knows which backend stands
+behind which port. It imports no web framework, which takes longer than to open a store.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.api.authentication import Doorkeeper
+from app.api.compat.dumps import Dumps
+from app.backends import memory, sqlite
+from app.backends.clock import SystemClock
+from app.backends.embedders.hashing import HashingEmbedder
+from app.backends.embedders.local import LocalEmbedder
+from app.backends.embedders.transformers import SentenceTransformersEmbedder
+from app.backends.extractors.model import ModelExtractor
+from app.backends.extractors.rule import RuleExtractor
+from app.backends.models.choices import ModelChoice
+from app.backends.models.embedding import OpenAIEmbeddingModel
+from app.backends.models.language import OpenAILanguageModel
+from app.backends.objects.local import LocalObjectStore
+from app.backends.objects.ram import RamObjectStore
+from app.backends.sqlite.embedding_cache import SqliteVectorCache
+from app.domain.embedding import EmbeddingIdentity
+from app.domain.language import ModelTask
+from app.domain.working import WorkingLimits, WorkingPolicy
+from app.errors import SettingsError
+from app.ports import Clock, Embedder, Meter, ObjectStore
+from app.service.embedding_cache import CachingEmbedder
+from app.service.metered_models import MeteredEmbedder, MeteredModel
+from app.service.reranking import ModelReranker
+from app.service.spending import Spending
+from app.service.storage import Storage
+from app.service.suite import Services, assemble
+from app.service.till import LAPSE_MS, Till
+from app.service.working import WorkingMemory
+from app.settings import WORKER_SETTINGS, EmbeddingSettings, Settings
+from app.telemetry.metrics import SHARED_DIRECTORY
+
+EMBEDDINGS_FILE = "embeddings.db"
+"""Beside the store; without it texts are embedded again."""
+DEADLINES = 2
+"""Money set aside for a call lapses after this many of the longest deadline: its process has died by then."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Foundation:
+    """An open store, and what makes the vectors that it was opened for: in this process, or at a provider."""
+
+    store: Storage
+    clock: Clock
+    vectors: Embedder | OpenAIEmbeddingModel
+
+    @property
+    def identity(self) -> EmbeddingIdentity:
+        """What this process embeds with."""
+        return self.vectors.identity
+
+    @property
+    def is_charged(self) -> bool:
+        """Whether vectors cost tokens."""
+        return isinstance(self.vectors, OpenAIEmbeddingModel)
+
+    def end_calls(self) -> None:
+        """End the calls of a provider that are under way."""
+        if isinstance(self.vectors, OpenAIEmbeddingModel):
+            self.vectors.close()
+
+
+def build_services(settings: Settings) -> Services:
+    """The services over the configured store; close them when done. Raises `SettingsError` or a `StoreError`."""
+    foundation = lay_foundation(settings)
+    return assemble_services(settings, foundation, foundation.store.meter)
+
+
+def lay_foundation(settings: Settings) -> Foundation:
+    """Open the configured store; no weights are loaded yet. Raises `SettingsError` or a `StoreError`."""
+    clock = SystemClock()
+    vectors = _make_vectors(settings.embedding)
+    return Foundation(store=_open_store(settings, vectors.identity, clock), clock=clock, vectors=vectors)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """What workers need: their environment variables; and what the parent tells of the store before they start."""
+
+    variables: Mapping[str, str]
+    embedder: str
+    keys_exist: bool
+
+
+def prepare_workers(settings: Settings) -> Prepared:
+    """Check that workers can start with these settings.
+
+    Called once by the parent before it starts them: a worker that fails at its start would be started for ever. The
+    weights of an embedder are not loaded for it.
+    """
+    if settings.http.workers > 1 and settings.store.backend == "memory":
+        raise SettingsError("store.backend=memory cannot be shared by several workers: set http.workers=1")
+    services = build_services(settings)
+    try:
+        Doorkeeper(services.keys, settings).check_start()
+        services.reembedding.check()
+        embedder = str(services.store.spaces.identity() or settings.embedding.backend)
+        keys_exist = services.keys.exist()
+    finally:
+        services.close()
+    counts = settings.data_dir / "metrics"
+    counts.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left_over in counts.glob("*.db"):
+        left_over.unlink()
+    threads = str(settings.embedding.threads)
+    variables = {
+        WORKER_SETTINGS: settings.hand_over(),
+        SHARED_DIRECTORY: str(counts),
+        # As many threads as there are cores, in each worker, spend their time waiting for one another.
+        **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads),
+    }
+    return Prepared(variables=variables, embedder=embedder, keys_exist=keys_exist)
+
+
+def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) -> Services:
+    """The services over an open store, which they close. `meter` counts what they do."""
+    store, clock = foundation.store, foundation.clock
+    spending = Spending(
+        ledger=store.ledger,
+        clock=clock,
+        daily_usd=settings.spending.workspace_daily_usd,
+        monthly_usd=settings.spending.workspace_monthly_usd,
+    )
+    choices = {task: settings.llm.choice(task) for task in ModelTask}
+    longest_s = max(settings.embedding.deadline_s, *(choice.deadline_s for choice in choices.values()))
+    till = Till(
+        ledger=store.ledger,
+        spending=spending,
+        meter=meter,
+        clock=clock,
+        lapse_ms=max(LAPSE_MS, int(DEADLINES * 1000 * longest_s)),
+    )
+    provider = OpenAILanguageModel(_choose_models(settings))
+    model = MeteredModel(provider, till=till, max_tokens={task: choice.max_tokens for task, choice in choices.items()})
+    usable = model if settings.llm.usable else None
+    working = WorkingMemory(
+        store=store.working,
+        objects=_open_objects(settings, clock),
+        model=usable,
+        clock=clock,
+        meter=meter,
+        policy=_read_policy(settings),
+    )
+    embedder = _make_embedder(settings, foundation, till)
+    return assemble(
+        store=store,
+        embedder=embedder,
+        extractor=RuleExtractor() if usable is None else ModelExtractor(usable, rules=RuleExtractor()),
+        clock=clock,
+        meter=meter,
+        spending=spending,
+        working=working,
+        language=usable,
+        reranker=None if usable is None else ModelReranker(usable, candidates=settings.search.rerank_candidates),
+        copies=Dumps(settings.data_dir),
+        key_days=settings.access.key_days,
+        overlap_days=settings.access.overlap_days,
+        # A second thread a search shortens it while a core is idle. With several workers none is, and it costs a
+        # third more processor time (2.7 against 2.0 ms a search of 10,000 memories, measured 2026-11).
+        parallel=settings.http.workers == 1,
+        closing=(provider.close, foundation.end_calls, till.close, embedder.close),
+    )
+
+
+def _make_vectors(settings: EmbeddingSettings) -> Embedder | OpenAIEmbeddingModel:
+    if settings.backend == "hashing":
+        return HashingEmbedder()
+    if settings.backend == "local":
+        return LocalEmbedder(threads=settings.threads)
+    if settings.backend == "sentence_transformers":
+        return SentenceTransformersEmbedder(
+            model_name=settings.model_name, dimensions=settings.dimensions or 0, device=settings.device
+        )
+    return OpenAIEmbeddingModel(
+        model_name=settings.model_name,
+        api_base=settings.api_base or "",
+        api_key=settings.revealed_key or "",
+        dimensions=settings.dimensions or 0,
+        timeout_s=settings.timeout_s,
+        deadline_s=settings.deadline_s,
+        query_deadline_s=settings.query_deadline_s,
+        requests_per_minute=settings.requests_per_minute,
+        batch_texts=settings.batch_texts or 0,
+        batch_tokens=settings.batch_tokens or 0,
+    )
+
+
+def _make_embedder(settings: Settings, foundation: Foundation, till: Till) -> CachingEmbedder:
+    """The embedder behind its caches; a provider's is charged for, and what it made is kept in a file."""
+    entries = settings.embedding.cache_entries
+    vectors = foundation.vectors
+    if not isinstance(vectors, OpenAIEmbeddingModel):
+        return CachingEmbedder(vectors, entries)
+    kept = None
+    if settings.store.backend != "memory":
+        kept = SqliteVectorCache(
+            settings.data_dir / EMBEDDINGS_FILE,
+            entries=settings.embedding.persistent_cache_entries,
+            clock=foundation.clock,
+        )
+    return CachingEmbedder(MeteredEmbedder(vectors, till=till), entries, kept=kept)
+
+
+def _choose_models(settings: Settings) -> dict[ModelTask, ModelChoice]:
+    chosen = {}
+    for task in ModelTask:
+        choice = settings.llm.choice(task)
+        if choice.usable:
+            chosen[task] = ModelChoice(
+                model_name=choice.model_name,
+                api_base=choice.api_base or "",
+                api_key=choice.revealed_key or "",
+                temperature=choice.temperature,
+                max_tokens=choice.max_tokens,
+                timeout_s=choice.timeout_s,
+                deadline_s=choice.deadline_s,
+                requests_per_minute=choice.requests_per_minute,
+                structured="none" if choice.structured == "prompt" else choice.structured,
+            )
+    return chosen
+
+
+def _open_store(settings: Settings, identity: EmbeddingIdentity, clock: Clock) -> Storage:
+    if settings.store.backend == "memory":
+        return memory.open_store(identity=identity, clock=clock)
+    return sqlite.open_store(
+        settings.store_path,
+        identity=identity,
+        clock=clock,
+        synchronous=settings.store.synchronous,
+        busy_timeout_ms=settings.store.busy_timeout_ms,
+        cache_mb=settings.store.cache_mb,
+    )
+
+
+def _open_objects(settings: Settings, clock: Clock) -> ObjectStore:
+    most_bytes = settings.storage.max_file_bytes
+    if settings.storage.type == "memory" or settings.store.backend == "memory":
+        return RamObjectStore(clock=clock, most_bytes=most_bytes)
+    return LocalObjectStore(settings.storage_path, most_bytes=most_bytes)
+
+
+def _read_policy(settings: Settings) -> WorkingPolicy:
+    wanted = settings.working_memory
+    return WorkingPolicy(
+        limits=WorkingLimits(
+            compact_ratio_threshold=wanted.compression_ratio,
+            max_total_tokens=wanted.max_total_tokens,
+            max_tool_message_tokens=wanted.max_tool_message_tokens,
+        ),
+        auto_compression=wanted.auto_compression,
+        max_messages=wanted.max_messages,
+        hot_days=wanted.hot_days,
+        archive_after_days=wanted.archive_after_days,
+        delete_after_days=wanted.delete_after_days,
+        archive_enabled=wanted.archive_enabled,
+    )

@@ -1,0 +1,1 @@
+"""Language and embedding models of any provider that speaks OpenAI's HTTP API."""

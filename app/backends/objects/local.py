@@ -1,0 +1,151 @@
+"""Objects as files in a local folder, one subfolder a workspace.
+
+A file is written under another name, flushed and renamed, and the folder is flushed: after a power loss it is whole or
+not there. What an interrupted `put` leaves is listed, so that whoever looks for orphans finds it.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+
+from app.backends.objects.limits import MOST_BYTES, check_size
+from app.domain.working import StoredObject, check_object_name, is_object_name
+from app.errors import NotFound, StoreError, StoreFull
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk is full, a quota is used up, or a file would be larger than the process may write (RLIMIT_FSIZE)."""
+_NS_PER_MS = 1_000_000
+
+
+class LocalObjectStore:
+    """The `ObjectStore` over a folder, which is made with the first object. Several processes may share it."""
+
+    def __init__(self, folder: Path, *, most_bytes: int = MOST_BYTES) -> None:
+        self._folder = folder
+        self._most_bytes = most_bytes
+
+    @property
+    def most_bytes(self) -> int:
+        """The most bytes that an object may have."""
+        return self._most_bytes
+
+    def put(self, name: str, content: bytes) -> None:
+        """Keep an object, whole and durable when this returns."""
+        check_size(content, self._most_bytes)
+        path = self._locate(name)
+        unfinished = path.with_name(f"{path.name.partition('.')[0]}.part-{token_hex(8)}")
+        with _translated("write"):
+            _make_folder(path.parent)
+            try:
+                _write_whole(unfinished, content)
+                unfinished.replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    unfinished.unlink(missing_ok=True)
+                raise
+            _flush_folder(path.parent)
+
+    def size(self, name: str) -> int:
+        """How many bytes an object has, or `NotFound`."""
+        path = self._locate(name)
+        with _translated("look at"):
+            return path.stat().st_size
+
+    def read(self, name: str, *, offset: int = 0, limit: int | None = None) -> bytes:
+        """At most `limit` bytes from `offset` on, or `NotFound`."""
+        path = self._locate(name)
+        with _translated("read"), path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            return _read_whole(file.fileno(), self._most_bytes if limit is None else limit)
+
+    def delete(self, name: str) -> bool:
+        """Remove an object; returns whether it was there."""
+        path = self._locate(name)
+        with _translated("remove"):
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                return False
+            _flush_folder(path.parent)
+        return True
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """The objects whose names begin so, in the order of their names."""
+        wanted = prefix.partition("/")[0]
+        with _translated("list"):
+            folders = sorted(entry.name for entry in _scan(self._folder) if entry.name.startswith(wanted))
+        for folder in folders:
+            with _translated("list"):
+                names = sorted(entry.name for entry in _scan(self._folder / folder))
+            for file in names:
+                name = f"{folder}/{file}"
+                if name.startswith(prefix) and is_object_name(name):  # others are nobody's of this service
+                    with suppress(FileNotFoundError):  # removed meanwhile
+                        facts = (self._folder / folder / file).stat()
+                        yield StoredObject(name=name, bytes=facts.st_size, modified_ms=facts.st_mtime_ns // _NS_PER_MS)
+
+    def _locate(self, name: str) -> Path:
+        return self._folder / check_object_name(name)
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a new file, which only this user may read, and flush it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_whole(descriptor: int, limit: int) -> bytes:
+    """Up to `limit` bytes; one call of the system returns at most 2 GiB, and may return fewer."""
+    chunks = []
+    while limit > 0 and (chunk := os.read(descriptor, min(limit, 1 << 20))):
+        chunks.append(chunk)
+        limit -= len(chunk)
+    return b"".join(chunks)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and flush those that it is newly listed in."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for each in missing:
+        _flush_folder(each.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated(deed: str) -> Iterator[None]:
+    """Raise errors of the service for those of the file system; no path stands in them."""
+    try:
+        yield
+    except FileNotFoundError as fault:
+        raise NotFound("the stored text is not there any more") from fault
+    except OSError as fault:
+        if fault.errno in _NO_SPACE:
+            raise StoreFull(
+                "no space is left for stored texts; nothing was kept: free some space, then repeat"
+            ) from fault
+        raise StoreError(f"could not {deed} a stored text ({fault.strerror}): check storage.base_path") from fault

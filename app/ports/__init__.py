@@ -1,0 +1,32 @@
+"""What the service needs from the outside: small protocols, each with one contract suite for all backends.
+
+Every backend raises only errors of `app.errors`. A write has happened durably when a call returns.
+Methods may be called from any thread.
+"""
+
+from app.ports.accounts import Accounts, Ledger
+from app.ports.models import Embedder, EmbeddingModel, Extractor, LanguageModel, VectorCache
+from app.ports.operations import Clock, JobQueue, Meter
+from app.ports.storage import KeyStore, MemoryStore, SearchIndex, UserStore, VectorSpaces, WorkspaceStore
+from app.ports.working import ObjectStore, WorkingStore
+
+__all__ = [
+    "Accounts",
+    "Clock",
+    "Embedder",
+    "EmbeddingModel",
+    "Extractor",
+    "JobQueue",
+    "KeyStore",
+    "LanguageModel",
+    "Ledger",
+    "MemoryStore",
+    "Meter",
+    "ObjectStore",
+    "SearchIndex",
+    "UserStore",
+    "VectorCache",
+    "VectorSpaces",
+    "WorkingStore",
+    "WorkspaceStore",
+]

@@ -1,0 +1,1 @@
+"""How well memories are found: made and public question sets, the systems compared, and the report."""

@@ -1,0 +1,112 @@
+"""Several processes behind one address: any of them may answer any request of a client."""
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+
+import anyio
+import httpx
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.app.mcp.serving import PATIENCE_S, connected, serving
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[3]
+
+
+@contextmanager
+def working(place: Path) -> Iterator[str]:
+    """Two workers of uvicorn on the store of a folder; yields their address."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = str(door.getsockname()[1])
+    command = [sys.executable, "-m", "uvicorn", "tests.app.mcp.serving:create_served_app", "--factory"]
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "REME_WORKING_DIR": str(place),
+        "REME_EMBEDDING__BACKEND": "hashing",
+        "REME_HTTP__WORKERS": "2",
+        "REME_LOG__FILE": str(place / "log.jsonl"),
+    }
+    with (place / "out.txt").open("w") as out:
+        process = subprocess.Popen(
+            [*command, "--workers", "2", "--port", port, "--no-access-log"],
+            cwd=place,
+            env=environment,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                httpx.get(f"{url}/readyz").raise_for_status()
+                break
+            except httpx.HTTPError:
+                assert time.monotonic() < until, (place / "out.txt").read_text()
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_a_client_may_be_answered_by_any_worker(place: Path, mode: str) -> None:
+    async def work(url: str, name: str) -> None:
+        async with connected(url, mode=mode) as client:
+            for number in range(10):
+                # Without keep-alive every request may reach another worker.
+                added = await client.call_tool("add_memory", {"workspace_id": name, "content": f"note {number}"})
+                assert not added.is_error
+            found = await client.call_tool("list_memories", {"workspace_id": name})
+            assert len(found.structured_content["items"]) == 10
+
+    async def run(url: str) -> None:
+        async with anyio.create_task_group() as group:
+            for number in range(6):
+                group.start_soon(work, url, f"team-{number}")
+
+    with working(place) as url:
+        anyio.run(run, url)
+    log = (place / "log.jsonl").read_text()
+    assert len(set(re.findall(r'"message":"Started server process \[(\d+)\]"', log))) == 2
+    assert '"level":"ERROR"' not in log
+
+
+class Alternating(httpx2.AsyncHTTPTransport):
+    """Sends every request to the next of several servers."""
+
+    def __init__(self, urls: list[str]) -> None:
+        super().__init__()
+        self._next = cycle(httpx2.URL(url).port for url in urls)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.url = request.url.copy_with(port=next(self._next))
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_no_request_needs_what_another_left_in_its_worker(place: Path, mode: str) -> None:
+    async def run(urls: list[str]) -> None:
+        async with (
+            httpx2.AsyncClient(transport=Alternating(urls), timeout=PATIENCE_S) as http,
+            Client(streamable_http_client(f"{urls[0]}/mcp", http_client=http), mode=mode) as client,
+        ):
+            for number in range(4):
+                assert not (await client.call_tool("add_memory", {"content": f"note {number}"})).is_error
+            found = await client.call_tool("list_memories", {})
+            assert len(found.structured_content["items"]) == 4
+
+    store = {"backend": "sqlite"}
+    with serving(place, store=store) as first, serving(place, store=store) as second:
+        anyio.run(run, [first.url, second.url])
