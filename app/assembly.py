@@ -4,7 +4,7 @@ With `app.main`, which adds the interfaces, this is the composition root: no oth
 behind which port. It imports no web framework, which takes longer than to open a store.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from app.api.authentication import Doorkeeper
@@ -16,9 +16,6 @@ from app.backends.embedders.local import LocalEmbedder
 from app.backends.embedders.transformers import SentenceTransformersEmbedder
 from app.backends.extractors.model import ModelExtractor
 from app.backends.extractors.rule import RuleExtractor
-from app.backends.models.choices import ModelChoice
-from app.backends.models.embedding import OpenAIEmbeddingModel
-from app.backends.models.language import OpenAILanguageModel
 from app.backends.objects.local import LocalObjectStore
 from app.backends.objects.ram import RamObjectStore
 from app.backends.sqlite.embedding_cache import SqliteVectorCache
@@ -46,26 +43,17 @@ DEADLINES = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Foundation:
-    """An open store, and what makes the vectors that it was opened for: in this process, or at a provider."""
+    """An open store, and what makes the vectors that it was opened for: in this process, or at a provider.
+
+    `make_embedder` charges to a till what costs tokens; `end_calls` ends what a provider is asked just now.
+    """
 
     store: Storage
     clock: Clock
-    vectors: Embedder | OpenAIEmbeddingModel
-
-    @property
-    def identity(self) -> EmbeddingIdentity:
-        """What this process embeds with."""
-        return self.vectors.identity
-
-    @property
-    def is_charged(self) -> bool:
-        """Whether vectors cost tokens."""
-        return isinstance(self.vectors, OpenAIEmbeddingModel)
-
-    def end_calls(self) -> None:
-        """End the calls of a provider that are under way."""
-        if isinstance(self.vectors, OpenAIEmbeddingModel):
-            self.vectors.close()
+    identity: EmbeddingIdentity
+    make_embedder: Callable[[Till], Embedder]
+    is_charged: bool = False
+    end_calls: Callable[[], None] = lambda: None
 
 
 def build_services(settings: Settings) -> Services:
@@ -77,8 +65,21 @@ def build_services(settings: Settings) -> Services:
 def lay_foundation(settings: Settings) -> Foundation:
     """Open the configured store; no weights are loaded yet. Raises `SettingsError` or a `StoreError`."""
     clock = SystemClock()
-    vectors = _make_vectors(settings.embedding)
-    return Foundation(store=_open_store(settings, vectors.identity, clock), clock=clock, vectors=vectors)
+    if settings.embedding.backend != "openai_compatible":
+        vectors = _make_vectors(settings.embedding)
+        store = _open_store(settings, vectors.identity, clock)
+        return Foundation(store=store, clock=clock, identity=vectors.identity, make_embedder=lambda _: vectors)
+    from app.providers import make_embedding_model  # noqa: PLC0415 - takes 0.2 s, and few need it
+
+    provider = make_embedding_model(settings.embedding)
+    return Foundation(
+        store=_open_store(settings, provider.identity, clock),
+        clock=clock,
+        identity=provider.identity,
+        make_embedder=lambda till: MeteredEmbedder(provider, till=till),
+        is_charged=True,
+        end_calls=provider.close,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,8 +130,7 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
         daily_usd=settings.spending.workspace_daily_usd,
         monthly_usd=settings.spending.workspace_monthly_usd,
     )
-    choices = {task: settings.llm.choice(task) for task in ModelTask}
-    longest_s = max(settings.embedding.deadline_s, *(choice.deadline_s for choice in choices.values()))
+    longest_s = max(settings.embedding.deadline_s, *(settings.llm.choice(task).deadline_s for task in ModelTask))
     till = Till(
         ledger=store.ledger,
         spending=spending,
@@ -138,13 +138,20 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
         clock=clock,
         lapse_ms=max(LAPSE_MS, int(DEADLINES * 1000 * longest_s)),
     )
-    provider = OpenAILanguageModel(_choose_models(settings))
-    model = MeteredModel(provider, till=till, max_tokens={task: choice.max_tokens for task, choice in choices.items()})
-    usable = model if settings.llm.usable else None
+    closing = [foundation.end_calls]
+    model = None
+    if settings.llm.usable:
+        from app.providers import make_language_model  # noqa: PLC0415 - takes 0.2 s, and few need it
+
+        provider = make_language_model(settings.llm)
+        closing.append(provider.close)
+        model = MeteredModel(
+            provider, till=till, max_tokens={task: settings.llm.choice(task).max_tokens for task in ModelTask}
+        )
     working = WorkingMemory(
         store=store.working,
         objects=_open_objects(settings, clock),
-        model=usable,
+        model=model,
         clock=clock,
         meter=meter,
         policy=_read_policy(settings),
@@ -153,79 +160,43 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
     return assemble(
         store=store,
         embedder=embedder,
-        extractor=RuleExtractor() if usable is None else ModelExtractor(usable, rules=RuleExtractor()),
+        extractor=RuleExtractor() if model is None else ModelExtractor(model, rules=RuleExtractor()),
         clock=clock,
         meter=meter,
         spending=spending,
         working=working,
-        language=usable,
-        reranker=None if usable is None else ModelReranker(usable, candidates=settings.search.rerank_candidates),
+        language=model,
+        reranker=None if model is None else ModelReranker(model, candidates=settings.search.rerank_candidates),
         copies=Dumps(settings.data_dir),
         key_days=settings.access.key_days,
         overlap_days=settings.access.overlap_days,
         # A second thread a search shortens it while a core is idle. With several workers none is, and it costs a
         # third more processor time (2.7 against 2.0 ms a search of 10,000 memories, measured 2026-11).
         parallel=settings.http.workers == 1,
-        closing=(provider.close, foundation.end_calls, till.close, embedder.close),
+        closing=(*closing, till.close, embedder.close),
     )
 
 
-def _make_vectors(settings: EmbeddingSettings) -> Embedder | OpenAIEmbeddingModel:
+def _make_vectors(settings: EmbeddingSettings) -> Embedder:
     if settings.backend == "hashing":
         return HashingEmbedder()
     if settings.backend == "local":
         return LocalEmbedder(threads=settings.threads)
-    if settings.backend == "sentence_transformers":
-        return SentenceTransformersEmbedder(
-            model_name=settings.model_name, dimensions=settings.dimensions or 0, device=settings.device
-        )
-    return OpenAIEmbeddingModel(
-        model_name=settings.model_name,
-        api_base=settings.api_base or "",
-        api_key=settings.revealed_key or "",
-        dimensions=settings.dimensions or 0,
-        timeout_s=settings.timeout_s,
-        deadline_s=settings.deadline_s,
-        query_deadline_s=settings.query_deadline_s,
-        requests_per_minute=settings.requests_per_minute,
-        batch_texts=settings.batch_texts or 0,
-        batch_tokens=settings.batch_tokens or 0,
+    return SentenceTransformersEmbedder(
+        model_name=settings.model_name, dimensions=settings.dimensions or 0, device=settings.device
     )
 
 
 def _make_embedder(settings: Settings, foundation: Foundation, till: Till) -> CachingEmbedder:
-    """The embedder behind its caches; a provider's is charged for, and what it made is kept in a file."""
-    entries = settings.embedding.cache_entries
-    vectors = foundation.vectors
-    if not isinstance(vectors, OpenAIEmbeddingModel):
-        return CachingEmbedder(vectors, entries)
+    """The embedder behind its caches; what a provider made is kept in a file too."""
     kept = None
-    if settings.store.backend != "memory":
+    if foundation.is_charged and settings.store.backend != "memory":
         kept = SqliteVectorCache(
             settings.data_dir / EMBEDDINGS_FILE,
             entries=settings.embedding.persistent_cache_entries,
             clock=foundation.clock,
         )
-    return CachingEmbedder(MeteredEmbedder(vectors, till=till), entries, kept=kept)
-
-
-def _choose_models(settings: Settings) -> dict[ModelTask, ModelChoice]:
-    chosen = {}
-    for task in ModelTask:
-        choice = settings.llm.choice(task)
-        if choice.usable:
-            chosen[task] = ModelChoice(
-                model_name=choice.model_name,
-                api_base=choice.api_base or "",
-                api_key=choice.revealed_key or "",
-                temperature=choice.temperature,
-                max_tokens=choice.max_tokens,
-                timeout_s=choice.timeout_s,
-                deadline_s=choice.deadline_s,
-                requests_per_minute=choice.requests_per_minute,
-                structured="none" if choice.structured == "prompt" else choice.structured,
-            )
-    return chosen
+    return CachingEmbedder(foundation.make_embedder(till), settings.embedding.cache_entries, kept=kept)
 
 
 def _open_store(settings: Settings, identity: EmbeddingIdentity, clock: Clock) -> Storage:

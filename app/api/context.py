@@ -100,11 +100,12 @@ class Call:
         self.check_top_k(query.top_k)
         retrieval = self.services.retrieval
         vector, embed_ms = None, 0.0
-        if self.api.vectors is not None and query.mode is not SearchMode.KEYWORD:
+        gathering = self.api.vectors
+        if gathering is not None and gathering.is_worthwhile and query.mode is not SearchMode.KEYWORD:
             query = retrieval.check(self.principal, workspace_id, query)
             # One question may have failed those that were embedded with it: alone, each gets its own answer.
             with suppress(ModelError):
-                vector, embed_ms = await self.api.vectors.embed(query.text)
+                vector, embed_ms = await gathering.embed(query.text)
         # A model that is asked for the order takes its time, for which no other search should wait.
         limiter = self.api.threads if query.rerank else self.api.searches
         result = await anyio.to_thread.run_sync(

@@ -30,6 +30,11 @@ class QueryVectors:
         self._waiting: list[Waiting] = []
         self._work: asyncio.Task[None] | None = None
 
+    @property
+    def is_worthwhile(self) -> bool:
+        """Whether a search would wait for others now; one that is alone is done sooner in one piece."""
+        return bool(self._waiting) or self._limiter.available_tokens < 1
+
     async def embed(self, text: str) -> tuple[Vector, float]:
         """The vector (dimensions,) of a question, and the milliseconds that it took with waiting."""
         started = perf_counter()

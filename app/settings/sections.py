@@ -77,14 +77,12 @@ class SearchSettings(Section):
     """How results are ranked where a query does not say; null leaves age out.
 
     `rerank` asks the model of `llm.rerank` for the order of the best `rerank_candidates` (requirements §5.2), at most
-    as many as a search may return. `query_cache_entries` searches are kept in RAM (§7.1 wants 70 % of them met); 0
-    keeps none.
+    as many as a search may return.
     """
 
     half_life_days: float | None = Field(default=None, gt=0, le=36_500)
     rerank: bool = False
     rerank_candidates: int = Field(default=20, ge=2, le=200)
-    query_cache_entries: int = Field(default=1000, ge=0, le=1_000_000)
 
 
 class SpendingSettings(Section):
@@ -97,10 +95,9 @@ class SpendingSettings(Section):
 class WorkingMemorySettings(Section):
     """Compression of what an agent works with, and how long it is kept (requirements §4.5).
 
-    `compression_ratio` is the part that may remain. Token and day figures are limits, whole days since the last
-    message. `hot_days` is how long messages stay in the store; they are warm until `archive_after_days` and deleted
-    after `delete_after_days` (one table for the three policies of §4.5, §8.2 and §10.2). The token limits are those
-    that upstream's working memory compresses at.
+    `compression_ratio` is the part that may remain. Figures of tokens are those at which upstream's working memory
+    compresses. Days make one table of the three policies of §4.5, §8.2 and §10.2: hot for `hot_days`, warm until
+    `archive_after_days`, both since the last reading, and deleted `delete_after_days` after the offloading.
     """
 
     auto_compression: bool = True

@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "telemetry": {"telemetry", "settings", "ports", "domain", "errors"},
     "settings": {"settings", "errors", "domain"},
     "api": {"api", "service", "domain", "errors", "telemetry", "settings", "ports"},
-    "assembly": {"api", "backends", "service", "ports", "domain", "errors", "settings", "telemetry"},
+    "assembly": {"api", "backends", "providers", "service", "ports", "domain", "errors", "settings", "telemetry"},
+    "providers": {"backends", "domain", "settings"},
     "mcp": {"mcp", "api", "service", "ports", "domain", "errors", "settings", "telemetry"},
     "commands": {"commands", "api", "assembly", "main", "mcp", "service", "domain", "errors", "settings", "telemetry"},
 }

@@ -7,7 +7,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from app.backends.sqlite.vectors import read_vectors
+from app.backends.sqlite.vectors import read_vectors, widen
 
 _BLOCK = 8192
 _LEAST = 256
@@ -86,9 +86,9 @@ class VectorCache:
         self._filled[places] = True
 
     def _gather(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
-        vectors = np.empty((len(places), self._dimensions), np.float32)
+        half = np.empty((len(places), self._dimensions), np.float16)
         bounds = np.searchsorted(places, np.arange(len(self._blocks) + 1) * _BLOCK)
         for block, (start, end) in enumerate(pairwise(bounds)):
             if start < end:
-                vectors[start:end] = self._blocks[block][places[start:end] - block * _BLOCK]
-        return vectors
+                half[start:end] = self._blocks[block][places[start:end] - block * _BLOCK]
+        return widen(half)

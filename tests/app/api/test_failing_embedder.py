@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.api.query_vectors import QueryVectors
 from app.api.v1.answers import SearchOut
 from app.backends.embedders.hashing import HashingEmbedder
 from app.backends.models.embedding import OpenAIEmbeddingModel
@@ -135,6 +136,7 @@ def test_questions_that_are_embedded_together_fail_alone(
         raise ModelUnavailable
 
     monkeypatch.setattr(HashingEmbedder, "embed_queries", refuse_several)
+    monkeypatch.setattr(QueryVectors, "is_worthwhile", True)
     assert "degraded" not in search(client, "green tea")
     monkeypatch.setattr(HashingEmbedder, "embed_query", refuse_several)
     found = search(client, "some tea")

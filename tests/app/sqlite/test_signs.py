@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.backends.sqlite.signs import choose_least, count_differences, split_signs
-from app.backends.sqlite.vectors import pack_signs
+from app.backends.sqlite.vectors import pack_signs, widen
 
 
 @pytest.mark.parametrize("dimensions", [1, 8, 12, 64, 100, 512, 1024])
@@ -32,3 +32,12 @@ def test_the_least_are_chosen_and_ties_cut(wanted: int) -> None:
     chosen = choose_least(differences, wanted)
     assert len(chosen) == len(set(chosen.tolist())) == wanted
     assert sorted(differences[chosen]) == sorted(differences)[:wanted]
+
+
+def test_half_precision_becomes_single_precision_exactly() -> None:
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)]
+    widened = widen(finite)
+    assert widened.dtype == np.float32
+    assert np.array_equal(widened.view(np.uint32), finite.astype(np.float32).view(np.uint32))  # signs of zeros too
+    assert np.abs(widen(every[~np.isfinite(every)])).min() > 65_000
