@@ -129,6 +129,35 @@ class GuidelinesAnswer(ToolAnswer):
     tools: list[Guideline] = Field(validation_alias=AliasPath("metadata", "memory_list"))
 
 
+class ShortenedAnswer(ToolAnswer):
+    """A conversation that is short enough. `missed` says why a limit is exceeded."""
+
+    messages: list[dict[str, Any]]
+    tokens_before: int
+    tokens_after: int
+    missed: str = ""
+
+
+class LinesAnswer(ToolAnswer):
+    """Lines of a text that was taken out; `truncated` where there are more than may be returned at once."""
+
+    text: str = Field(validation_alias="answer")
+    truncated: bool = Field(default=False, validation_alias=AliasPath("metadata", "truncated"))
+
+
+class Line(ToolAnswer):
+    """A line that matches, with its number from 1."""
+
+    line: int
+    text: str
+
+
+class MatchesAnswer(ToolAnswer):
+    """The first lines that match; none is an empty list."""
+
+    matches: list[Line] = Field(validation_alias=AliasPath("metadata", "matches"))
+
+
 class WorkspaceBrief(ToolAnswer):
     """A workspace."""
 

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from app.api.compat import bodies
 from app.domain.identifiers import check_workspace_id
 from app.errors import InvalidRequest
-from app.mcp import answers
+from app.mcp import answers, working
 from app.mcp import arguments as given
 from app.mcp.operations import Operation, read_answer
 
@@ -215,6 +215,31 @@ TOOLS: tuple[MemoryTool, ...] = (
         hints=READS,
         arguments=given.Workspaces,
         answer=answers.WorkspacesAnswer,
+    ),
+    MemoryTool(
+        name="shorten_conversation",
+        title="Shorten a conversation",
+        description="Make a conversation short enough to go on with: long outputs of tools are taken out and older "
+        "messages summarised. Nothing is lost: notes in it name what read_working_memory and grep_working_memory read.",
+        hints=COUNTS,
+        arguments=working.Shorten,
+        answer=answers.ShortenedAnswer,
+    ),
+    MemoryTool(
+        name="read_working_memory",
+        title="Read what was taken out",
+        description="Read lines of a text that was taken out of a conversation, by the file_path in its note.",
+        hints=READS,
+        arguments=working.ReadOffloaded,
+        answer=answers.LinesAnswer,
+    ),
+    MemoryTool(
+        name="grep_working_memory",
+        title="Search what was taken out",
+        description="Find the lines of a text that was taken out of a conversation in which a pattern stands.",
+        hints=READS,
+        arguments=working.SearchOffloaded,
+        answer=answers.MatchesAnswer,
     ),
     MemoryTool(
         name="get_usage",

@@ -1,5 +1,6 @@
 """Every tool does what its name says, through the official client, in both generations of the protocol."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -100,6 +101,39 @@ def test_filters_reach_the_search(served: Served) -> None:
             bad = await client.call_tool("search_memory", {"query": "x", "metadata": {"priority": {"above": 3}}})
             assert bad.is_error
             assert "above" in text_of(bad)
+
+    anyio.run(run)
+
+
+def test_a_conversation_is_shortened_and_read_again(served: Served) -> None:
+    output = "\n".join(f"{number:04}: {'the disk is slow' if number % 50 == 0 else 'ok'}" for number in range(2000))
+    messages = [
+        {"role": "user", "content": "what does the log say?"},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "read_log", "arguments": "{}"}}],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": output},
+        *({"role": "user", "content": f"and then? {number}"} for number in range(12)),
+    ]
+
+    async def run() -> None:
+        async with connected(served.url) as client:
+            done = await call(
+                client, "shorten_conversation", workspace_id="short", messages=messages, max_total_tokens=3000
+            )
+            assert done["tokens_after"] < done["tokens_before"]
+            note = next(message["content"] for message in done["messages"] if message["role"] == "tool")
+            path = re.search(r'file_path="([^"]+)"', note)
+            assert path is not None
+            place = {"workspace_id": "short", "file_path": path[1]}
+            lines = await call(client, "read_working_memory", **place, offset=50, limit=2)
+            assert lines["text"] == "0050: the disk is slow\n0051: ok"
+            found = await call(client, "grep_working_memory", **place, pattern="disk", limit=3)
+            assert [match["line"] for match in found["matches"]] == [1, 51, 101]
+            foreign = await client.call_tool("read_working_memory", {**place, "workspace_id": "other"})
+            assert foreign.is_error
 
     anyio.run(run)
 
