@@ -45,7 +45,7 @@ def open_with_provider(
                     super().__init__(**arguments, **limits)
                     stack.callback(self.close)
 
-            monkeypatch.setattr("app.assembly.OpenAIEmbeddingModel", Model)
+            monkeypatch.setattr("app.providers.OpenAIEmbeddingModel", Model)
             return open_client(
                 embedding={
                     "backend": "openai_compatible",
