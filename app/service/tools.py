@@ -7,7 +7,9 @@ summarising changes its text, and only when the words change, which hold rounded
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
+from random import random
 from threading import Lock
+from time import sleep
 
 from app.domain.access import Permission, Principal
 from app.domain.change import ChangeState
@@ -30,7 +32,7 @@ __all__ = ["TOOL_NAME", "ToolRecorded", "Tools", "ToolsRecorded", "ToolsSummaris
 TOOL_NAME = "tool_name"
 """The key in a tool memory's metadata; it is filtered by."""
 STATISTICS = "statistics"
-ATTEMPTS = 20
+ATTEMPTS = 50
 """How often a change is tried against other processes' changes of the same tool that come first."""
 LOCKS = 64
 """Threads of one process that change the same tool wait for each other, instead of trying again and again."""
@@ -182,6 +184,7 @@ class Tools:
             except VersionConflict:
                 if attempt == ATTEMPTS:
                     raise
+                sleep(random() * min(attempt, 10) / 1000)  # noqa: S311 - so that rivals do not meet again
             except NotFound:
                 continue  # deleted in this moment: it is made anew
             else:
