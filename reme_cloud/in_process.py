@@ -12,17 +12,17 @@ import anyio.to_thread
 from pydantic import BaseModel, ValidationError
 
 from app.api.compat.bodies import ToolCallBody
-from app.api.v1.answers import write_batch, write_memory, write_search
-from app.api.v1.filters import read_filter
-from app.api.v1.requests import BatchIn, ConversationIn, FilterIn, MemoryIn, MemoryPatchIn, MessageIn, SearchIn, UseIn
+from app.api.v1.answers import write_batch, write_memory, write_remembered, write_search
+from app.api.v1.conversations import remember
+from app.api.v1.filters import read_filter, read_query
+from app.api.v1.requests import BatchIn, ConversationIn, FilterIn, MemoryIn, MemoryPatchIn, SearchIn, UseIn
 from app.api.v1.resources import write_import, write_usage, write_workspace
 from app.assembly import build_services
 from app.commands.opening import local_admin, read_settings
 from app.domain.change import Receipt
-from app.domain.conversation import Message, ToolCall, Trajectory
-from app.domain.query import SearchQuery
 from app.mcp.operations import describe_faults
 from app.service.suite import Services
+from app.settings import SearchSettings
 from reme_cloud.documents import write_json
 from reme_cloud.errors import InvalidRequest
 from reme_cloud.memory import PAGE
@@ -43,7 +43,7 @@ class EmbeddedStore:
         self._principal = local_admin(tenant)
         self._arguments = [f"{name}={_write_setting(value)}" for name, value in settings.items()]
         self._opened: Services | None = None
-        self._half_life_days: float | None = None
+        self._search_settings = SearchSettings()
         self._threads: anyio.CapacityLimiter | None = None
 
     def __repr__(self) -> str:
@@ -54,7 +54,7 @@ class EmbeddedStore:
 
         def start() -> Services:
             settings = read_settings(self._working_dir, arguments=self._arguments)
-            self._half_life_days = settings.search.half_life_days
+            self._search_settings = settings.search
             services = build_services(settings)
             try:
                 services.reembedding.check()
@@ -126,17 +126,7 @@ class EmbeddedStore:
         return write_batch(self._services.memories.add(self._principal, workspace, drafts, receipt=receipt))
 
     def _search(self, workspace: str, document: Document) -> dict[str, Any]:
-        body = _read(SearchIn, {"half_life_days": self._half_life_days, **document})
-        query = SearchQuery(
-            text=body.query,
-            top_k=body.top_k,
-            mode=body.mode,
-            filter=read_filter(body.filter, body.types),
-            min_score=body.min_score,
-            as_of_ms=body.as_of,
-            half_life_days=body.half_life_days,
-            mmr_lambda=body.mmr_lambda,
-        )
+        query = read_query(_read(SearchIn, document), self._search_settings)
         return write_search(self._services.retrieval.search(self._principal, workspace, query))
 
     def _get(self, workspace: str, document: Document) -> dict[str, Any]:
@@ -166,27 +156,7 @@ class EmbeddedStore:
 
     def _remember(self, workspace: str, document: Document, receipt: Receipt | None = None) -> dict[str, Any]:
         body = _read(ConversationIn, document)
-        run = Trajectory(
-            messages=tuple(_read_message(message) for message in body.messages),
-            score=body.score,
-            task_id=body.task_id,
-            metadata=body.metadata,
-        )
-        conversations, caller = self._services.conversations, self._principal
-        if body.kind == "personal":
-            remembered = conversations.remember_personal(
-                caller, workspace, [run], user_id=body.user_id, receipt=receipt
-            )
-        else:
-            remembered = conversations.remember_tasks(caller, workspace, [run], receipt=receipt)
-        return {
-            "memories": [write_memory(memory) for memory in remembered.memories],
-            "raw_ids": remembered.raw_ids,
-            "inserted": remembered.inserted,
-            "superseded_ids": remembered.superseded_ids,
-            "extractor": remembered.extractor,
-            "skipped": remembered.skipped,
-        }
+        return write_remembered(remember(self._services.conversations, self._principal, workspace, body, receipt))
 
     def _record_use(self, workspace: str, document: Document) -> dict[str, Any]:
         body = _read(UseIn, document)
@@ -194,7 +164,7 @@ class EmbeddedStore:
         return {"memories": [write_memory(memory) for memory in used]}
 
     def _record_tool_calls(self, workspace: str, document: Document) -> dict[str, Any]:
-        calls = [_read_call(_read(ToolCallBody, call)) for call in document["tool_call_results"]]
+        calls = [_read(ToolCallBody, call).read() for call in document["tool_call_results"]]
         recorded = self._services.tools.record_calls(self._principal, workspace, calls)
         if not recorded.valid:
             raise InvalidRequest("no call names its tool: give tool_name with each")
@@ -234,25 +204,6 @@ def _read(body: type[Body], document: Document) -> Body:
         return body.model_validate_json(write_json(document))
     except ValidationError as error:
         raise InvalidRequest(describe_faults(error.errors(include_url=False, include_input=False))) from None
-
-
-def _read_message(message: MessageIn) -> Message:
-    content = message.content
-    if not isinstance(content, str):
-        content = "\n".join(block.text for block in content if block.type == "text" and block.text)
-    return Message(role=message.role, content=content, name=message.name, created_ms=message.created_at)
-
-
-def _read_call(call: ToolCallBody) -> ToolCall:
-    return ToolCall(
-        tool_name=call.tool_name,
-        input=call.input,
-        output=call.output,
-        success=call.success,
-        create_time=call.create_time,
-        token_cost=call.token_cost or 0,
-        time_cost_s=call.time_cost or 0.0,
-    )
 
 
 def _write_tools(memories: Any) -> dict[str, Any]:

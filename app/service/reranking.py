@@ -1,12 +1,11 @@
 """Reranking: a language model puts the best hits of a search in order; whatever goes wrong leaves it as it is."""
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Protocol
 
+from app.domain.fencing import fence
 from app.domain.language import ModelTask, Prompt
 from app.domain.memory import Json, JsonObject, Memory
 from app.domain.query import Hit
@@ -43,8 +42,6 @@ SCHEMA: JsonObject = {
         }
     },
 }
-
-_MARKUP = re.compile(r"[<>]")
 
 
 class Reranker(Protocol):
@@ -114,9 +111,8 @@ def _ask(query: str, memories: Sequence[Memory]) -> Prompt:
         {"id": number, "text": _shorten(_tell(memory), TEXT_CHARACTERS)}
         for number, memory in enumerate(memories, start=1)
     ]
-    data = json.dumps({"question": _shorten(query, QUERY_CHARACTERS), "memories": shown}, ensure_ascii=False)
-    fenced = _MARKUP.sub(lambda found: f"\\u{ord(found[0]):04x}", data)
-    return Prompt(task=ModelTask.RERANK, system=SYSTEM, user=f"<data>\n{fenced}\n</data>", schema=SCHEMA)
+    user = fence("data", {"question": _shorten(query, QUERY_CHARACTERS), "memories": shown})
+    return Prompt(task=ModelTask.RERANK, system=SYSTEM, user=user, schema=SCHEMA)
 
 
 def _tell(memory: Memory) -> str:

@@ -1,11 +1,12 @@
 """Bodies of the 0.2 API. Unknown fields are accepted and left alone, as upstream does."""
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.domain.conversation import Message, Trajectory
+from app.domain.conversation import Message, ToolCall, Trajectory
 from app.service.limits import EARLIEST_MS, LATEST_MS
 
 DEFAULT_TOP_K = 5
@@ -108,6 +109,20 @@ class ToolCallBody(BaseModel):
     token_cost: int | None = 0
     time_cost: Annotated[float, Field(allow_inf_nan=False)] | None = 0.0
     metadata: dict[str, Any] | None = None
+
+    def read(self) -> ToolCall:
+        """The call that it tells of; an output that is no text is kept as JSON."""
+        output = self.output
+        return ToolCall(
+            tool_name=self.tool_name,
+            input=self.input,
+            output=output if isinstance(output, str) else json.dumps(output, ensure_ascii=False),
+            success=self.success,
+            create_time=self.create_time,
+            token_cost=self.token_cost or 0,
+            time_cost_s=self.time_cost or 0.0,
+            metadata=self.metadata or {},
+        )
 
 
 class ToolCallsBody(Body):

@@ -1,14 +1,11 @@
 """Endpoints of tool memory: what became of calls, and what to know before the next."""
 
-import json
 from collections.abc import Iterable
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.compat.bodies import ToolCallBody, ToolCallsBody, ToolNamesBody
+from app.api.compat.bodies import ToolCallsBody, ToolNamesBody
 from app.api.compat.envelope import FAILURES, Envelope, count_update, list_memories, open_call, reply_envelope
-from app.domain.conversation import ToolCall
 from app.domain.memory import Memory
 from app.errors import InvalidRequest
 from app.service.tools import TOOL_NAME, ToolsRecorded
@@ -23,7 +20,7 @@ router = APIRouter(tags=["ReMe 0.2: tool memory"], responses=FAILURES)
 async def add_tool_call_result(request: Request, body: ToolCallsBody) -> Response:
     """Keep what became of calls. The same call again is kept once; nothing waits for a model."""
     call, workspace_id = open_call(request, body.workspace_id)
-    calls = [_read_call(each) for each in body.tool_call_results]
+    calls = [each.read() for each in body.tool_call_results]
     recorded = await call.run(lambda: call.services.tools.record_calls(call.principal, workspace_id, calls))
     if not recorded.valid:
         raise InvalidRequest("no call of tool_call_results names its tool: give tool_name with each")
@@ -79,23 +76,6 @@ async def retrieve_tool_memory(request: Request, body: ToolNamesBody) -> Respons
         f"Retrieved {len(memories)} tool memory(ies):\n\n{_list_texts(memories)}",
         {"memory_list": list_memories(memories)},
     )
-
-
-def _read_call(body: ToolCallBody) -> ToolCall:
-    return ToolCall(
-        tool_name=body.tool_name,
-        input=body.input,
-        output=_read_text(body.output),
-        success=body.success,
-        create_time=body.create_time,
-        token_cost=body.token_cost or 0,
-        time_cost_s=body.time_cost or 0.0,
-        metadata=body.metadata or {},
-    )
-
-
-def _read_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _describe(recorded: ToolsRecorded) -> str:

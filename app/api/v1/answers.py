@@ -12,6 +12,7 @@ from app.api.times import write_moment
 from app.domain.change import ChangeState, Committed
 from app.domain.memory import Layer, Memory, MemoryKind
 from app.domain.query import Hit, SearchMode, SearchResult
+from app.service.conversations import Remembered
 
 MOMENT = Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-22T11:52:21.390Z"])
 MEMORY_ID = "019abc7e51d87f3c9f0e6c1b2a3d4e5f"
@@ -205,6 +206,18 @@ class SearchOut(Answer):
     reranker_reason: str
     legs_ms: dict[str, float] = Field(examples=[{"embed": 1.1, "vector": 0.6, "keyword": 0.4, "fetch": 0.2}])
     degraded: str = Field("", examples=["model-unavailable"])
+
+
+def write_remembered(remembered: Remembered) -> dict[str, Any]:
+    """A `RememberedOut`."""
+    return {
+        "memories": [write_memory(memory) for memory in remembered.memories],
+        "raw_ids": remembered.raw_ids,
+        "inserted": remembered.inserted,
+        "superseded_ids": remembered.superseded_ids,
+        "extractor": remembered.extractor,
+        "skipped": remembered.skipped,
+    }
 
 
 def write_search(result: SearchResult) -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""From the filters that clients write to the filter that a store is asked with."""
+"""From the searches and filters that clients write to those that the service is asked with."""
 
 from collections.abc import Iterator, Mapping
 
-from app.api.v1.requests import ConditionIn, FilterIn
+from app.api.v1.requests import ConditionIn, FilterIn, SearchIn
 from app.domain.memory import MemoryKind
-from app.domain.query import Comparison, Condition, MemoryFilter, Scalar
+from app.domain.query import Comparison, Condition, MemoryFilter, Scalar, SearchQuery
 from app.errors import InvalidRequest
+from app.settings import SearchSettings
 
 ORDERED = (Comparison.GT, Comparison.GTE, Comparison.LT, Comparison.LTE)
 
@@ -25,6 +26,25 @@ def read_filter(document: FilterIn | None, types: tuple[MemoryKind, ...] = ()) -
         created_from_ms=document.since,
         created_to_ms=document.until,
         conditions=tuple(_read_conditions(document.metadata)),
+    )
+
+
+def read_query(body: SearchIn, defaults: SearchSettings) -> SearchQuery:
+    """The search of a document; what it leaves open is as the settings say."""
+    half_life_days = body.half_life_days if "half_life_days" in body.model_fields_set else defaults.half_life_days
+    return SearchQuery(
+        text=body.query,
+        top_k=body.top_k,
+        mode=body.mode,
+        filter=read_filter(body.filter, body.types),
+        min_score=body.min_score,
+        as_of_ms=body.as_of,
+        half_life_days=half_life_days,
+        mmr_lambda=body.mmr_lambda,
+        dates=body.dates,
+        hops=body.hops,
+        rerank=defaults.rerank if body.rerank is None else body.rerank,
+        explain=body.explain,
     )
 
 

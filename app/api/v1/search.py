@@ -4,7 +4,8 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.context import Call
 from app.api.replies import reply_json
-from app.api.v1.answers import RememberedOut, SearchOut, write_memory, write_search
+from app.api.v1.answers import RememberedOut, SearchOut, write_remembered, write_search
+from app.api.v1.conversations import remember
 from app.api.v1.documentation import (
     WRITING,
     IdempotencyKey,
@@ -12,10 +13,8 @@ from app.api.v1.documentation import (
     make_receipt,
     problems,
 )
-from app.api.v1.filters import read_filter
-from app.api.v1.requests import ConversationIn, MessageIn, SearchIn
-from app.domain.conversation import Message, Trajectory
-from app.domain.query import SearchQuery
+from app.api.v1.filters import read_query
+from app.api.v1.requests import ConversationIn, SearchIn
 
 router = APIRouter()
 
@@ -31,23 +30,7 @@ router = APIRouter()
 async def search_memories(request: Request, workspace_id: WorkspaceId, body: SearchIn) -> Response:
     """Memories that answer a query, best first. Nothing found is an empty list."""
     call = Call(request, workspace_id)
-    half_life_days = body.half_life_days
-    if "half_life_days" not in body.model_fields_set:
-        half_life_days = call.api.settings.search.half_life_days
-    query = SearchQuery(
-        text=body.query,
-        top_k=body.top_k,
-        mode=body.mode,
-        filter=read_filter(body.filter, body.types),
-        min_score=body.min_score,
-        as_of_ms=body.as_of,
-        half_life_days=half_life_days,
-        mmr_lambda=body.mmr_lambda,
-        dates=body.dates,
-        hops=body.hops,
-        rerank=call.api.settings.search.rerank if body.rerank is None else body.rerank,
-        explain=body.explain,
-    )
+    query = read_query(body, call.api.settings.search)
     return reply_json(write_search(await call.search(workspace_id, query)))
 
 
@@ -65,37 +48,6 @@ async def remember_conversation(
     """Keep what was said word for word, and what it tells about a person or a task."""
     call = Call(request, workspace_id)
     receipt = await make_receipt(request, idempotency_key)
-    trajectory = Trajectory(
-        messages=tuple(_read_message(message) for message in body.messages),
-        score=body.score,
-        task_id=body.task_id,
-        metadata=body.metadata,
-    )
     conversations = call.services.conversations
-    if body.kind == "personal":
-        remembered = await call.run(
-            lambda: conversations.remember_personal(
-                call.principal, workspace_id, [trajectory], user_id=body.user_id, receipt=receipt
-            )
-        )
-    else:
-        remembered = await call.run(
-            lambda: conversations.remember_tasks(call.principal, workspace_id, [trajectory], receipt=receipt)
-        )
-    return reply_json(
-        {
-            "memories": [write_memory(memory) for memory in remembered.memories],
-            "raw_ids": remembered.raw_ids,
-            "inserted": remembered.inserted,
-            "superseded_ids": remembered.superseded_ids,
-            "extractor": remembered.extractor,
-            "skipped": remembered.skipped,
-        }
-    )
-
-
-def _read_message(message: MessageIn) -> Message:
-    content = message.content
-    if not isinstance(content, str):
-        content = "\n".join(block.text for block in content if block.type == "text" and block.text)
-    return Message(role=message.role, content=content, name=message.name, created_ms=message.created_at)
+    remembered = await call.run(lambda: remember(conversations, call.principal, workspace_id, body, receipt))
+    return reply_json(write_remembered(remembered))

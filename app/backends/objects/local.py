@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
+from app.backends.folders import flush_folder, make_folder
 from app.backends.objects.limits import MOST_BYTES, check_size
 from app.domain.working import StoredObject, check_object_name, is_object_name
 from app.errors import NotFound, StoreError, StoreFull
@@ -38,7 +39,7 @@ class LocalObjectStore:
         path = self._locate(name)
         unfinished = path.with_name(f"{path.name.partition('.')[0]}.part-{token_hex(8)}")
         with _translated("write"):
-            _make_folder(path.parent)
+            make_folder(path.parent)
             try:
                 _write_whole(unfinished, content)
                 unfinished.replace(path)
@@ -46,7 +47,7 @@ class LocalObjectStore:
                 with suppress(OSError):
                     unfinished.unlink(missing_ok=True)
                 raise
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
 
     def size(self, name: str) -> int:
         """How many bytes an object has, or `NotFound`."""
@@ -69,7 +70,7 @@ class LocalObjectStore:
                 path.unlink()
             except FileNotFoundError:
                 return False
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
         return True
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
@@ -118,22 +119,6 @@ def _read_whole(descriptor: int, limit: int) -> bytes:
         chunks.append(chunk)
         limit -= len(chunk)
     return b"".join(chunks)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and flush those that it is newly listed in."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for each in missing:
-        _flush_folder(each.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """The embedded store: one SQLite file with memories, vectors, full text, keys, jobs and counts."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.backends.folders import make_folder
 from app.backends.sqlite.connections import Pragmas, Readers, Writer, open_connection
 from app.backends.sqlite.faults import translated
 from app.backends.sqlite.jobs import SqliteJobQueue
@@ -49,18 +49,6 @@ class SqliteStore:
             self.memories.close()
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder and flush those that it is newly listed in; SQLite flushes only the one that its file is in."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for each in missing:
-        descriptor = os.open(each.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def open_store(
     path: Path,
     *,
@@ -82,7 +70,7 @@ def open_store(
         raise SettingsError(f"store.synchronous is {synchronous!r}: use FULL (acknowledged means on disk) or NORMAL")
     pragmas = Pragmas(synchronous=synchronous, busy_timeout_ms=busy_timeout_ms, cache_mb=cache_mb)
     try:
-        _make_folder(path.parent)
+        make_folder(path.parent)
     except OSError as fault:
         raise SettingsError(
             f"the store's folder {path.parent} cannot be made ({fault.strerror}): name another"

@@ -46,11 +46,28 @@ def server(running: ModelServer) -> ModelServer:
 
 @pytest.fixture
 def model(server: ModelServer) -> Iterator[OpenAILanguageModel]:
-    choice = ModelChoice(
-        model_name="small", api_base=server.address, api_key=KEY, timeout_s=0.2, deadline_s=0.5, max_tokens=1024
-    )
-    with closing(OpenAILanguageModel(dict.fromkeys(ModelTask, choice))) as made:
+    """A model that a busy machine does not make time out."""
+    with closing(_reach(server, timeout_s=20.0, deadline_s=60.0)) as made:
         yield made
+
+
+@pytest.fixture
+def hasty_model(server: ModelServer) -> Iterator[OpenAILanguageModel]:
+    """A model that gives up soon, for the time of a fault."""
+    with closing(_reach(server, timeout_s=0.2, deadline_s=0.5)) as made:
+        yield made
+
+
+def _reach(server: ModelServer, *, timeout_s: float, deadline_s: float) -> OpenAILanguageModel:
+    choice = ModelChoice(
+        model_name="small",
+        api_base=server.address,
+        api_key=KEY,
+        timeout_s=timeout_s,
+        deadline_s=deadline_s,
+        max_tokens=1024,
+    )
+    return OpenAILanguageModel(dict.fromkeys(ModelTask, choice))
 
 
 def _script(server: ModelServer) -> None:
@@ -136,15 +153,22 @@ def test_a_conversation_goes_through_a_provider(
     ids=lambda fault: fault.name.lower(),
 )
 def test_a_fault_of_a_provider_is_made_up_for(
-    benches: Callable[[], Bench], server: ModelServer, model: OpenAILanguageModel, fault: Fault, at: int
+    benches: Callable[[], Bench],
+    server: ModelServer,
+    model: OpenAILanguageModel,
+    hasty_model: OpenAILanguageModel,
+    fault: Fault,
+    at: int,
 ) -> None:
     _script(server)
     house = House(benches(), model)
-    house.say("I live in Rome now.")
+    assert house.say("I live in Rome now.") == ""
+    house.use(hasty_model)
     server.fail(fault, times=None, after=at)
     assert house.say("I live in Oslo since March.") in {"unavailable", "refused", "malformed"}
     assert any("Oslo" in text for text in house.texts()), "rules or the model's own answer stand in"
     server.recover()
+    house.use(model)
     house.bench.clock.step(MS_PER_DAY)
     assert house.jobs.work() == 1
     assert house.texts() == [OSLO]
