@@ -20,6 +20,8 @@
     +-- StoreError                    500
         +-- StoreBusy                 503  another writer holds the lock
         +-- StoreFull                 507  no space left on the device
+        +-- StoreUnavailable          503  the database's server does not answer
+        +-- IndexUnavailable          503  the vector index's server does not answer
         +-- StoreCorrupt              500  a page does not read
         +-- EmbeddingMismatch              the store was built with another embedding
         +-- SchemaTooNew                   the store was written by a newer release
@@ -181,6 +183,20 @@ class StoreFull(StoreError):
 
     status = 507
     slug = "store-full"
+
+
+class StoreUnavailable(StoreError):
+    """The store's server does not answer: repeat the request later, and look at the server."""
+
+    status = 503
+    slug = "store-unavailable"
+
+
+class IndexUnavailable(StoreError):
+    """The vector index does not answer: repeat the request later, and look at its server."""
+
+    status = 503
+    slug = "index-unavailable"
 
 
 class StoreCorrupt(StoreError):

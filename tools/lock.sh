@@ -5,10 +5,10 @@ set -euo pipefail
 env=.envs/lock
 [ -x "$env/bin/uv" ] || { python3 -m venv "$env" && "$env/bin/pip" install --quiet 'uv==0.13.9'; }
 "$env/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --extra report --extra app --extra infra --extra policies --extra dev \
+  --extra report --extra app --extra servers --extra infra --extra policies --extra dev \
   --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
 "$env/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-  -c requirements.lock --extra app pyproject.toml -o app/requirements.lock
+  -c requirements.lock --extra app --extra servers pyproject.toml -o app/requirements.lock
 echo hatchling | "$env/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
   --no-annotate -c requirements.lock - -o app/build-requirements.lock
 if grep -nE 'https?://' requirements.lock app/requirements.lock app/build-requirements.lock; then

@@ -5,6 +5,7 @@ Methods may be called from any thread.
 """
 
 from app.ports.accounts import Accounts, Ledger
+from app.ports.indexing import IndexFeed, VectorIndex
 from app.ports.models import Embedder, EmbeddingModel, Extractor, LanguageModel, VectorCache
 from app.ports.operations import Clock, JobQueue, Meter
 from app.ports.storage import KeyStore, MemoryStore, SearchIndex, UserStore, VectorSpaces, WorkspaceStore
@@ -16,6 +17,7 @@ __all__ = [
     "Embedder",
     "EmbeddingModel",
     "Extractor",
+    "IndexFeed",
     "JobQueue",
     "KeyStore",
     "LanguageModel",
@@ -26,6 +28,7 @@ __all__ = [
     "SearchIndex",
     "UserStore",
     "VectorCache",
+    "VectorIndex",
     "VectorSpaces",
     "WorkingStore",
     "WorkspaceStore",

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from app.backends.memory.changes import Transaction
 from app.backends.memory.cursors import cut_page
-from app.backends.memory.filters import passes
 from app.backends.memory.rows import erased_row
 from app.backends.memory.state import KeptReceipt, Row, State, show
 from app.domain.change import Add, ChangeBatch, Changed, Committed, Receipt
+from app.domain.filters import passes
 from app.domain.memory import Memory, Scope
 from app.domain.query import MemoryFilter, Page
 from app.domain.workspace import Contents

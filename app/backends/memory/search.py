@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.backends.memory.changes import check_dimensions
-from app.backends.memory.filters import holds, passes
 from app.backends.memory.state import Row, State, show
 from app.backends.memory.words import score_words, split_words
 from app.domain.embedding import Vector
+from app.domain.filters import holds, passes
 from app.domain.memory import Memory, Scope
 from app.domain.query import Candidate, MemoryFilter
 
