@@ -5,9 +5,13 @@ Pure ASGI. Nothing behind it sees a key: the path's is cut off here, and headers
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import quote
 
+import anyio
+import anyio.to_thread
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,6 +37,8 @@ DISCONNECTED = 499
 """What nginx logs for a caller who hung up before the answer."""
 
 log = logging.getLogger("reme.http")
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -68,6 +74,7 @@ class Gate:
         problems: Problems,
         http: HttpSettings,
         store: str,
+        threads: anyio.CapacityLimiter | None = None,
     ) -> None:
         self._app = app
         self._doorkeeper = doorkeeper
@@ -76,6 +83,8 @@ class Gate:
         self._problems = problems
         self._http = http
         self._store = store
+        self._threads = threads
+        """Where keys are looked up: in the event loop, or in these threads where the store is behind a network."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -122,7 +131,7 @@ class Gate:
                 "method": "GET" if method == "HEAD" else method,
                 EXCHANGE: exchange,
             }
-            self._admit(scope, path, path_secret, headers, exchange)
+            await self._admit(scope, path, path_secret, headers, exchange)
             streamed = method == "POST" and IMPORT.fullmatch(path) is not None
             limit = self._http.max_import_bytes if streamed else self._http.max_body_bytes
             check_length(headers.content_length, limit)
@@ -139,24 +148,29 @@ class Gate:
         finally:
             self._record(inner, method, path, status or 500, exchange)
 
-    def _admit(self, scope: Scope, path: str, path_secret: str, headers: _Headers, exchange: Exchange) -> None:
+    async def _admit(self, scope: Scope, path: str, path_secret: str, headers: _Headers, exchange: Exchange) -> None:
         if path in PUBLIC:
             return
         secret = secret_of(headers.api_key, headers.authorization)
         if path == METRICS:
-            self._doorkeeper.admit_scraper(secret or path_secret)
+            await self._look_up(lambda: self._doorkeeper.admit_scraper(secret or path_secret))
             return
         client = scope.get("client")
-        principal = self._doorkeeper.admit(
-            secret or path_secret,
-            in_path=not secret,
-            client=client[0] if client else "",
-            host=headers.host.decode("latin-1"),
-            origin=headers.origin.decode("latin-1"),
+        principal = await self._look_up(
+            lambda: self._doorkeeper.admit(
+                secret or path_secret,
+                in_path=not secret,
+                client=client[0] if client else "",
+                host=headers.host.decode("latin-1"),
+                origin=headers.origin.decode("latin-1"),
+            )
         )
         exchange.principal = principal
         if principal is not LOCAL_ADMIN:
-            self._limiter.spend(principal.key_id)
+            await self._limiter.spend(principal.key_id)
+
+    async def _look_up(self, work: Callable[[], T]) -> T:
+        return work() if self._threads is None else await anyio.to_thread.run_sync(work, limiter=self._threads)
 
     def _record(self, scope: Scope, method: str, path: str, status: int, exchange: Exchange) -> None:
         route = scope.get("route")

@@ -4,7 +4,7 @@ Every backend raises only errors of `app.errors`. A write has happened durably w
 Methods may be called from any thread.
 """
 
-from app.ports.accounts import Accounts, Ledger
+from app.ports.accounts import Accounts, Ledger, SharedRates
 from app.ports.indexing import IndexFeed, VectorIndex
 from app.ports.models import Embedder, EmbeddingModel, Extractor, LanguageModel, VectorCache
 from app.ports.operations import Clock, JobQueue, Meter
@@ -26,6 +26,7 @@ __all__ = [
     "Meter",
     "ObjectStore",
     "SearchIndex",
+    "SharedRates",
     "UserStore",
     "VectorCache",
     "VectorIndex",

@@ -1,4 +1,4 @@
-"""What calls of models cost."""
+"""What calls of models cost, and how many calls a key may make."""
 
 from decimal import Decimal
 from typing import Protocol
@@ -65,4 +65,19 @@ class Accounts(Ledger, Protocol):
 
     def find_caps(self, scope: Scope) -> WorkspaceCaps:
         """The caps that a workspace was given; none at first."""
+        ...
+
+
+class SharedRates(Protocol):
+    """Token buckets that all nodes count with."""
+
+    async def spend(self, caller: str) -> float | None:
+        """Take one request from a caller's bucket: the seconds to wait where there is none, else 0.
+
+        None where it cannot be told now, so that the caller's own node counts.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
         ...

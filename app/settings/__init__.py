@@ -5,7 +5,8 @@ Constructing `Settings` reads nothing; `load_settings` is the only place that lo
 
 from app.settings.document import Settings, setting_names
 from app.settings.loading import load_settings, receive_settings
-from app.settings.models import MASK, EmbeddingSettings, LlmSettings, ModelSettings, TaskModelSettings
+from app.settings.models import EmbeddingSettings, LlmSettings, ModelSettings, TaskModelSettings
+from app.settings.secrets import MASK
 from app.settings.sections import (
     AccessSettings,
     CompatSettings,
@@ -19,6 +20,14 @@ from app.settings.sections import (
     StoreSettings,
     WorkingMemorySettings,
 )
+from app.settings.servers import (
+    CacheSettings,
+    ChromaSettings,
+    ElasticsearchSettings,
+    PostgresSettings,
+    QdrantSettings,
+    VectorIndexSettings,
+)
 from app.settings.sources import ENVIRONMENT_PREFIX, WORKER_SETTINGS, variable_of
 from app.settings.upstream import UPSTREAM_NAMES, UPSTREAM_VALUES, UPSTREAM_VARIABLES, Notice
 
@@ -30,7 +39,10 @@ __all__ = [
     "UPSTREAM_VARIABLES",
     "WORKER_SETTINGS",
     "AccessSettings",
+    "CacheSettings",
+    "ChromaSettings",
     "CompatSettings",
+    "ElasticsearchSettings",
     "EmbeddingSettings",
     "HttpSettings",
     "LlmSettings",
@@ -38,6 +50,8 @@ __all__ = [
     "McpSettings",
     "ModelSettings",
     "Notice",
+    "PostgresSettings",
+    "QdrantSettings",
     "RetentionSettings",
     "SearchSettings",
     "Settings",
@@ -45,6 +59,7 @@ __all__ = [
     "StorageSettings",
     "StoreSettings",
     "TaskModelSettings",
+    "VectorIndexSettings",
     "WorkingMemorySettings",
     "load_settings",
     "receive_settings",

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, PrivateAttr, model_validator
 
-from app.settings.models import REVEAL, EmbeddingSettings, LlmSettings
+from app.settings.models import EmbeddingSettings, LlmSettings
+from app.settings.secrets import REVEAL
 from app.settings.sections import (
     AccessSettings,
     CompatSettings,
@@ -21,6 +23,14 @@ from app.settings.sections import (
     StoreSettings,
     WorkingMemorySettings,
 )
+from app.settings.servers import (
+    CacheSettings,
+    ChromaSettings,
+    ElasticsearchSettings,
+    PostgresSettings,
+    QdrantSettings,
+    VectorIndexSettings,
+)
 from app.settings.upstream import Notice
 
 
@@ -31,6 +41,12 @@ class Settings(BaseModel):
 
     working_dir: FilePath = Path()
     store: StoreSettings = StoreSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    vector_index: VectorIndexSettings = VectorIndexSettings()
+    qdrant: QdrantSettings = QdrantSettings()
+    elasticsearch: ElasticsearchSettings = ElasticsearchSettings()
+    chroma: ChromaSettings = ChromaSettings()
+    cache: CacheSettings = CacheSettings()
     http: HttpSettings = HttpSettings()
     access: AccessSettings = AccessSettings()
     llm: LlmSettings = LlmSettings()
@@ -43,6 +59,20 @@ class Settings(BaseModel):
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
     compat: CompatSettings = CompatSettings()
+
+    @model_validator(mode="after")
+    def _check_servers(self) -> Self:
+        """Raise where a backend lacks its server's address, or what it would share is not shared."""
+        if self.store.backend == "postgres" and not self.postgres.revealed_connection_string:
+            raise ValueError(
+                "store.backend=postgres needs postgres.connection_string, such as postgresql://user:password@host/db"
+            )
+        if self.store.backend == "memory" and self.vector_index.backend != "store":
+            raise ValueError(
+                f"vector_index.backend={self.vector_index.backend} would outlive store.backend=memory: "
+                "use sqlite or postgres with it"
+            )
+        return self
 
     _notices: tuple[Notice, ...] = PrivateAttr(default=())
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

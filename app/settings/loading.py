@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,20 @@ from app.errors import SettingsError
 from app.settings.answers import find_answer
 from app.settings.document import Settings, setting_names
 from app.settings.sources import Given, fill_references, read_arguments, read_environment, read_file
-from app.settings.upstream import Notice, correct_base, translate_name, translate_value
+from app.settings.upstream import (
+    LOCAL_STORE,
+    Notice,
+    correct_base,
+    is_vector_store,
+    place_vector_store,
+    translate_name,
+    translate_value,
+)
 
 PROVIDER_ONLY = ("model_name", "api_base", "api_key", "dimensions", "batch_texts", "batch_tokens")
 """Settings of the embedding that the backends on this machine without a model of one's choice do not use."""
-_SECRET = re.compile(r".*(key|secret|password|token|api_base)")
+INDEX_SECTIONS = ("qdrant", "elasticsearch", "chroma")
+_SECRET = re.compile(r".*(key|secret|password|token|api_base|connection_string|hosts|nodes|url|endpoint)")
 """Names of settings whose value may be a secret, or hold one as a wrong address does."""
 
 
@@ -46,7 +55,7 @@ def load_settings(arguments: Sequence[str] = (), *, config: Path | None = None) 
     """
     notices: list[Notice] = []
     chosen: dict[str, _Choice] = {}
-    for layer in (
+    for layer in _place_vector_stores(
         [] if config is None else read_file(config),
         read_environment(),
         read_arguments(arguments),
@@ -76,6 +85,14 @@ def load_settings(arguments: Sequence[str] = (), *, config: Path | None = None) 
         settings._origins["embedding.backend"] = origin.origin
         settings._sources["embedding.backend"] = f"embedding.api_base by {origin.source}"
     return settings
+
+
+def _place_vector_stores(*layers: list[Given]) -> list[list[Given]]:
+    """What is said of upstream's vector store, under the name of the backend that the strongest layer gives it."""
+    backend = LOCAL_STORE
+    for given in (given for layer in layers for given in layer if is_vector_store(given.name)):
+        backend = str(fill_references(given, strict=False) or LOCAL_STORE)
+    return [[replace(given, name=place_vector_store(given.name, backend)) for given in layer] for layer in layers]
 
 
 def _recognise(layer: Iterable[Given], notices: list[Notice]) -> dict[str, _Choice]:
@@ -130,11 +147,14 @@ def _describe_unknown(given: Given) -> str:
 
 
 def _tell_unused(settings: Settings, chosen: Mapping[str, _Choice]) -> list[Notice]:
-    """What was given about models and cannot take effect with the rest."""
+    """What was given about models and servers and cannot take effect with the rest."""
     found: list[Notice] = []
+    idle = _list_idle(settings)
     usable = {task: settings.llm.choice(task).usable for task in ModelTask}
     for setting, choice in chosen.items():
         section, _, field_name = setting.rpartition(".")
+        if section in idle:
+            found.append(Notice(name=choice.given.shown, meaning=setting, text=idle[section], section="3.2"))
         if section == "embedding":
             backend = settings.embedding.backend
             if field_name in PROVIDER_ONLY and backend in ("local", "hashing"):
@@ -146,6 +166,20 @@ def _tell_unused(settings: Settings, chosen: Mapping[str, _Choice]) -> list[Noti
                 text = f"no model is asked, rules answer: {section}.model_name and {section}.api_base are both needed"
                 found.append(Notice(name=choice.given.shown, meaning=setting, text=text, section="5.1"))
     return found
+
+
+def _list_idle(settings: Settings) -> dict[str, str]:
+    """The sections of servers that are not asked, each with what would have it asked."""
+    choices = {
+        "postgres": ("store.backend", settings.store.backend),
+        **dict.fromkeys(INDEX_SECTIONS, ("vector_index.backend", settings.vector_index.backend)),
+        "cache": ("cache.backend", "cache" if settings.cache.backend == "redis" else settings.cache.backend),
+    }
+    return {
+        section: f"{setting}={chosen} does not use it"
+        for section, (setting, chosen) in choices.items()
+        if chosen != section
+    }
 
 
 def _grow(values: Mapping[str, object]) -> dict[str, Any]:

@@ -3,21 +3,11 @@
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PlainSerializer, SecretStr, SerializationInfo, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from app.domain.language import ModelTask
+from app.settings.secrets import Secret, reveal
 from app.settings.sections import Section
-
-MASK = "********"
-"""What stands for a secret wherever settings are shown."""
-REVEAL = {"reveal_secrets": True}
-"""The serialization context in which secrets are written out: for a worker process, never for people."""
-
-
-def _write_secret(secret: SecretStr, info: SerializationInfo) -> str:
-    if info.context == REVEAL:
-        return secret.get_secret_value()
-    return MASK if secret else ""
 
 
 def _check_address(address: str) -> str:
@@ -33,7 +23,6 @@ def _check_address(address: str) -> str:
     return address.rstrip("/")
 
 
-Secret = Annotated[SecretStr, PlainSerializer(_write_secret, return_type=str, when_used="json")]
 Address = Annotated[str, Field(max_length=2000), AfterValidator(_check_address)]
 ModelName = Annotated[str, Field(max_length=200)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
@@ -72,7 +61,7 @@ class ModelSettings(Section):
     @property
     def revealed_key(self) -> str | None:
         """The key in the clear, for the client that sends it; None where there is none."""
-        return _reveal(self.api_key)
+        return reveal(self.api_key)
 
 
 class TaskModelSettings(Section):
@@ -148,7 +137,7 @@ class EmbeddingSettings(Section):
     @property
     def revealed_key(self) -> str | None:
         """The key in the clear, for the client that sends it; None where there is none."""
-        return _reveal(self.api_key)
+        return reveal(self.api_key)
 
     @model_validator(mode="after")
     def _check_complete(self) -> Self:
@@ -158,7 +147,3 @@ class EmbeddingSettings(Section):
         if missing:
             raise ValueError(f"backend={self.backend} needs {' and '.join(missing)} too")
         return self
-
-
-def _reveal(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() or None if secret is not None else None

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from app.settings.secrets import Secret, reveal
+
 
 def _split(value: object) -> object:
     """A text is a JSON array, or names with commas between."""
@@ -39,11 +41,12 @@ class Section(BaseModel):
 
 
 class StoreSettings(Section):
-    """The embedded store (requirements §2.1). `synchronous=NORMAL` may lose the last acknowledged writes at a power
-    loss.
+    """Where memories are kept: the embedded store (requirements §2.1) or PostgreSQL (§2.2).
+
+    The rest is about the embedded store; `synchronous=NORMAL` may lose the last acknowledged writes at a power loss.
     """
 
-    backend: Literal["sqlite", "memory"] = "sqlite"
+    backend: Literal["sqlite", "memory", "postgres"] = "sqlite"
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
     busy_timeout_ms: int = Field(default=5000, ge=0, le=600_000)
     cache_mb: int = Field(default=64, ge=1, le=65_536)
@@ -130,12 +133,37 @@ class StorageSettings(Section):
     """Where long texts of the working memory are kept (requirements §4.4).
 
     `local` is files in `base_path`, by default in `.reme/storage` below the working directory; `memory` forgets them
-    at the end. 100 MiB is the document's largest file.
+    at the end. `s3` is any store that speaks S3, at `endpoint` or AWS's own; `oss` is Alibaba Cloud's. Without keys
+    the client's own chain finds them (the role of the machine). `encryption` is that of the server: its own key, or
+    `kms_key_id`. 100 MiB is the document's largest file.
     """
 
-    type: Literal["local", "memory"] = "local"
+    type: Literal["local", "memory", "s3", "oss"] = "local"
     base_path: FilePath | None = None
-    max_file_bytes: int = Field(default=104_857_600, ge=1024, le=10_737_418_240)
+    max_file_bytes: int = Field(default=104_857_600, ge=1024, le=5_368_709_120)
+    bucket: str = Field(default="", max_length=63, pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
+    region: str = Field(default="", max_length=64, pattern=r"^[a-z0-9-]*$")
+    endpoint: str | None = Field(default=None, max_length=2000, pattern=r"^https?://[^/@?#\s]+$")
+    access_key: Secret | None = None
+    secret_key: Secret | None = None
+    session_token: Secret | None = None
+    prefix: str = Field(default="", max_length=512, pattern=r"^([A-Za-z0-9._-]+/)*([A-Za-z0-9._-]+/?)?$")
+    path_style: bool = False
+    encryption: Literal["none", "server", "kms"] = "none"
+    kms_key_id: str = Field(default="", max_length=512)
+    storage_class: str = Field(default="", max_length=64, pattern=r"^[A-Za-z_-]*$")
+    timeout_s: float = Field(default=30, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def _check_bucket(self) -> Self:
+        """Raise where a store in a cloud lacks its bucket, or half of a key is given."""
+        if self.type in ("s3", "oss") and not self.bucket:
+            raise ValueError(f"type={self.type} needs bucket too")
+        if self.type == "oss" and not self.region:
+            raise ValueError("type=oss needs region too, such as cn-beijing")
+        if bool(reveal(self.access_key)) != bool(reveal(self.secret_key)):
+            raise ValueError("access_key and secret_key belong together: give both, or none")
+        return self
 
 
 class McpSettings(Section):

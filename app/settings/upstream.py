@@ -24,6 +24,10 @@ UPSTREAM_VARIABLES: Mapping[str, str] = {
     "FLOW_LLM_BASE_URL": "llm.default.api_base",
     "FLOW_EMBEDDING_API_KEY": "embedding.api_key",
     "FLOW_EMBEDDING_BASE_URL": "embedding.api_base",
+    "FLOW_ES_HOSTS": "elasticsearch.hosts",
+    "FLOW_QDRANT_HOST": "qdrant.host",
+    "FLOW_QDRANT_PORT": "qdrant.port",
+    "FLOW_QDRANT_API_KEY": "qdrant.api_key",
 }
 """Variables of upstream that mean something here; of two for one setting, the first is the stronger."""
 UPSTREAM_PREFIXES = ("FLOW_", "LLM_", "EMBEDDING_")
@@ -37,8 +41,25 @@ UPSTREAM_NAMES: Mapping[str, str] = {
     "database.busy_timeout": "store.busy_timeout_ms",
     "database.vector_index.dimension": "embedding.dimensions",
     "vector_stores.<rest>": "vector_store.<rest>",
-    "vector_store.default.backend": "store.backend",
-    "vector_store.default.params.embedding_dim": "embedding.dimensions",
+    "vector_store.local.backend": "store.backend",
+    "vector_store.memory.backend": "store.backend",
+    "vector_store.pgvector.backend": "store.backend",
+    "vector_store.<task>.backend": "vector_index.backend",
+    "vector_store.<task>.params.embedding_dim": "embedding.dimensions",
+    "vector_store.qdrant.params.batch_size": "vector_index.batch_size",
+    "vector_store.elasticsearch.params.batch_size": "vector_index.batch_size",
+    "vector_store.chroma.params.batch_size": "vector_index.batch_size",
+    "vector_store.<task>.params.timeout": "<task>.timeout_s",
+    "vector_store.pgvector.params.dsn": "postgres.connection_string",
+    "vector_store.pgvector.params.min_size": "postgres.min_pool_size",
+    "vector_store.pgvector.params.max_size": "postgres.max_pool_size",
+    "vector_store.pgvector.params.use_hnsw": "postgres.index",
+    "vector_store.pgvector.params.<key>": "postgres.<key>",
+    "vector_store.qdrant.params.search_params.hnsw_config.<key>": "qdrant.<key>",
+    "vector_store.qdrant.params.hnsw_config.<key>": "qdrant.<key>",
+    "vector_store.qdrant.params.quantization.enabled": "qdrant.quantization",
+    "vector_store.elasticsearch.params.index_prefix": "elasticsearch.index_name",
+    "vector_store.<task>.params.<key>": "<task>.<key>",
     "llms.<rest>": "llm.<rest>",
     "llm_config.<task>.model": "llm.<task>.model_name",
     "llm.<task>.params.<key>": "llm.<task>.<key>",
@@ -64,6 +85,10 @@ UPSTREAM_NAMES: Mapping[str, str] = {
     "working_memory.storage_tier.hot": "working_memory.hot_days",
     "working_memory.storage_tier.warm": "working_memory.archive_after_days",
     "storage.max_file_size": "storage.max_file_bytes",
+    "storage.params.access_key_id": "storage.access_key",
+    "storage.params.access_key_secret": "storage.secret_key",
+    "storage.params.endpoint_url": "storage.endpoint",
+    "storage.params.<key>": "storage.<key>",
     "logging.level": "log.level",
     "logging.file": "log.file",
     "logging.fields_to_mask": "log.mask",
@@ -79,7 +104,11 @@ UPSTREAM_NAMES: Mapping[str, str] = {
 """
 
 UPSTREAM_VALUES: Mapping[str, Mapping[str, str]] = {
-    "store.backend": {"local": "sqlite"},
+    "store.backend": {"local": "sqlite", "pgvector": "postgres"},
+    "vector_index.backend": {"es": "elasticsearch", "chromadb": "chroma"},
+    "qdrant.distance": {"euclid": "euclidean", "cosine": "cosine", "manhattan": "manhattan"},
+    "postgres.index": {"true": "hnsw", "false": "ivfflat", "1": "hnsw", "0": "ivfflat"},
+    "qdrant.quantization": {"true": "int8", "false": "none", "1": "int8", "0": "none"},
     "embedding.backend": {"openai": "openai_compatible", "huggingface": "sentence_transformers"},
     "llm.backend": {"openai": "openai_compatible"},
     "access.mode": {"api_key": "required"},
@@ -120,6 +149,26 @@ class Notice:
         return f"{self.name}: {self.text}" + (f" (requirements §{self.section})" if self.section else "")
 
 
+_VECTOR_STORE = re.compile(r"vector_stores?\.default\.(.+)")
+_SAME_STORE: Mapping[str, str] = {"es": "elasticsearch", "chromadb": "chroma", "sqlite": "local"}
+LOCAL_STORE = "local"
+
+
+def is_vector_store(name: str) -> bool:
+    """Whether a name is upstream's for the backend of its vector store."""
+    match = _VECTOR_STORE.fullmatch(name)
+    return match is not None and match[1] == "backend"
+
+
+def place_vector_store(name: str, backend: str) -> str:
+    """A name below `vector_store.default` with the backend in place of `default`: what it means depends on that."""
+    match = _VECTOR_STORE.fullmatch(name)
+    if match is None:
+        return name
+    kind = backend.strip().lower()
+    return f"vector_store.{_SAME_STORE.get(kind, kind if kind.isidentifier() else 'unknown')}.{match[1]}"
+
+
 @cache
 def _rules() -> tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]:
     found = []
@@ -153,7 +202,7 @@ def translate_value(name: str, setting: str, value: object) -> object:
     """A value of upstream's as ours; one that needs no translation, or has none, stays as it is."""
     if name in _CONVERSIONS:
         return _CONVERSIONS[name](value)
-    if isinstance(value, bool):
+    if isinstance(value, bool) and setting not in UPSTREAM_VALUES:
         return value
     field = re.sub(r"^llm\.\w+\.backend$", "llm.backend", setting)
     return UPSTREAM_VALUES.get(field, {}).get(str(value).lower(), value)
@@ -187,9 +236,15 @@ def _convert_path(value: object) -> object:
     return str(value).removesuffix(".reme/memory.db").rstrip("/") or ("/" if str(value).startswith("/") else ".")
 
 
+def _convert_region(value: object) -> object:
+    """A region of Alibaba Cloud without the service's name before it (requirements §4.4: oss-cn-beijing)."""
+    return str(value).removeprefix("oss-") if isinstance(value, str) else value
+
+
 _CONVERSIONS: Mapping[str, Callable[[object], object]] = {
     "database.cache_size": _convert_cache_size,
     "database.path": _convert_path,
     "authentication.key_rotation.rotation_interval": _convert_days,
     "authentication.key_rotation.overlap_period": _convert_days,
+    "storage.params.region": _convert_region,
 }

@@ -1,5 +1,6 @@
 """The outermost layer: ids, limits, the log line, and answers to what nobody foresaw."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -112,39 +113,39 @@ class TestRateLimiter:
         now = [0.0]
         limiter = RateLimiter(60, seconds=lambda: now[0])
         for _ in range(60):
-            limiter.spend("a")
+            asyncio.run(limiter.spend("a"))
         with pytest.raises(RateLimited) as refusal:
-            limiter.spend("a")
+            asyncio.run(limiter.spend("a"))
         assert refusal.value.retry_after_s == pytest.approx(1.0)
         now[0] = 1.0
-        limiter.spend("a")
+        asyncio.run(limiter.spend("a"))
         with pytest.raises(RateLimited):
-            limiter.spend("a")
+            asyncio.run(limiter.spend("a"))
 
     def test_is_never_more_than_full(self) -> None:
         now = [0.0]
         limiter = RateLimiter(2, seconds=lambda: now[0])
-        limiter.spend("a")
+        asyncio.run(limiter.spend("a"))
         now[0] = 10_000.0
-        limiter.spend("a")
-        limiter.spend("a")
+        asyncio.run(limiter.spend("a"))
+        asyncio.run(limiter.spend("a"))
         with pytest.raises(RateLimited):
-            limiter.spend("a")
+            asyncio.run(limiter.spend("a"))
 
     def test_workers_share(self) -> None:
         limiter = RateLimiter(10, workers=5, seconds=lambda: 0.0)
-        limiter.spend("a")
-        limiter.spend("a")
+        asyncio.run(limiter.spend("a"))
+        asyncio.run(limiter.spend("a"))
         with pytest.raises(RateLimited, match="more than 10 requests"):
-            limiter.spend("a")
+            asyncio.run(limiter.spend("a"))
 
     def test_forgets_who_came_long_ago(self) -> None:
         now = [0.0]
         limiter = RateLimiter(60, seconds=lambda: now[0])
         for number in range(FORGET_BEYOND):
-            limiter.spend(str(number))
+            asyncio.run(limiter.spend(str(number)))
         now[0] = 3600.0
-        limiter.spend("new")
+        asyncio.run(limiter.spend("new"))
         assert len(limiter._buckets) == 1
 
 

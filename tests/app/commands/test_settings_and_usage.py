@@ -58,11 +58,9 @@ def test_a_second_table_says_what_replaces_what_is_not_used(reme: Runner) -> Non
 
 
 def test_what_is_refused_is_one_line(reme: Runner) -> None:
-    done = reme("config", "vector_store.default.backend=qdrant")
+    done = reme("config", "vector_store.default.backend=milvus")
     assert done.code == 2
-    assert done.err.startswith(
-        "reme: error: settings cannot be used: vector_store.default.backend=qdrant: this release"
-    )
+    assert done.err.startswith("reme: error: settings cannot be used: vector_store.default.backend=milvus: it is one")
 
 
 def test_the_schema_describes_a_settings_file(reme: Runner) -> None:

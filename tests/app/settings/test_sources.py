@@ -180,8 +180,8 @@ def test_a_reference_to_nothing_is_refused_without_the_value(tmp_path: Path, val
 
 def test_a_reference_in_what_is_not_used_needs_no_variable(tmp_path: Path) -> None:
     file = tmp_path / "reme.yaml"
-    file.write_text("storage: {params: {secret_key: '${NO_SUCH_VARIABLE}'}}\n")
-    assert load_settings(config=file).ignored == ("storage.params.secret_key",)
+    file.write_text("storage: {params: {account_key: '${NO_SUCH_VARIABLE}'}}\n")
+    assert load_settings(config=file).ignored == ("storage.params.account_key",)
 
 
 @pytest.mark.parametrize("text", ["embedding:\n", "llm: {default: }\n", "http: {}\n"])

@@ -1,5 +1,6 @@
 """Names of upstream: which apply, which of two wins, and what is answered to the rest."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from app.settings.answers import read_answers
 from app.settings.upstream import translate_name
 
 KNOWN = frozenset(setting_names())
+RESTS = ("default.backend", "qdrant.backend")
 
 
 def test_upstreams_command_line_is_accepted() -> None:
@@ -52,13 +54,15 @@ def test_variables_of_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
         "REME_PORT": "2333",
         "REME_COMPAT_REPR": "1",
         "REME_HTPP__PORT": "1",
-        "FLOW_ES_HOSTS": "http://me:sk-canary@es",
+        "FLOW_ES_HOSTS": "http://es:9200",
+        "FLOW_APP_NAME": "sk-canary",
         "REME_WORKSPACE_DIR": "/app/.reme",
     }.items():
         monkeypatch.setenv(name, value)
     settings = load_settings()
     assert (settings.http.host, settings.http.port, settings.compat.repr) == ("0.0.0.0", 2333, True)  # noqa: S104
-    assert settings.ignored == ("FLOW_ES_HOSTS", "REME_HTPP__PORT", "REME_WORKSPACE_DIR")
+    assert settings.elasticsearch.hosts == ("http://es:9200",)
+    assert settings.ignored == ("FLOW_APP_NAME", "REME_HTPP__PORT", "REME_WORKSPACE_DIR", "FLOW_ES_HOSTS")
     assert "REME_WORKING_DIR" in settings.warnings[2]
     assert "sk-canary" not in repr(settings) + str(settings.notices)
 
@@ -127,9 +131,11 @@ def test_upstreams_task_names_are_operations_of_ours() -> None:
 @pytest.mark.parametrize("name", [*UPSTREAM_NAMES.values(), *UPSTREAM_VARIABLES.values()])
 def test_every_name_leads_to_a_setting(name: str) -> None:
     for meaning in name.split():
-        filled = meaning.replace("<task>", "default").replace("<key>", "model_name")
-        filled = filled.replace("<rest>", "default.backend")
-        assert translate_name(filled, KNOWN), meaning
+        filled = [
+            meaning.replace("<task>", task).replace("<key>", key).replace("<rest>", rest)
+            for task, key, rest in product(("default", "qdrant"), ("model_name", "api_key", "m", "region"), RESTS)
+        ]
+        assert any(translate_name(each, KNOWN) for each in filled), meaning
 
 
 def test_every_answer_says_what_it_is_about_and_what_to_do() -> None:
