@@ -19,7 +19,7 @@ from sizing.footprint import (
     qdrant_ram_gb,
     service_ram_mb,
 )
-from sizing.instances import Instance, cheapest, instances, node_classes, order_price
+from sizing.instances import Instance, cheapest, instances, node_classes, order_node_price, order_price
 from sizing.measures import SECONDS_PER_MONTH
 from sizing.models import Model
 from sizing.plan import CacheSpec, ComputeSpec, DatabaseSpec, VectorStoreSpec
@@ -73,6 +73,9 @@ class Site:
 
     def price(self, service: str, sku: str) -> float:
         return order_price(self.prices, self.region, service, sku)
+
+    def node_price(self, instance: Instance) -> float:
+        return order_node_price(self.prices, self.region, self.node_service, instance.name, ROOT_DISK_GB)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,7 +175,7 @@ def size_compute(
         raise ImpossiblePlan(
             "architecture", site.architecture, reason, "Use x86_64, or embedding = local-cpu or remote."
         )
-    found = cheapest(allowed, count, lambda instance: site.price(site.node_service, instance.name))
+    found = cheapest(allowed, count, site.node_price)
     if found is None:
         largest = max(allowed, key=lambda instance: (instance.memory_gb, instance.vcpu))
         nodes = 1 if not tier.spans_nodes else max(floor_nodes, math.ceil(need / largest.vcpu) + 1)
@@ -275,7 +278,7 @@ def size_vector_store(site: Site, load: Footprint, candidate: str, bounds: Bound
                 if instance.memory_gb < 4
                 else bounds.nodes(max(floor, math.ceil(need / (instance.memory_gb * 0.75 - 0.5))))
             ),
-            lambda instance: site.price(service, instance.name),
+            site.node_price if service == site.node_service else lambda instance: site.price(service, instance.name),
         )
         if found is None:
             raise ImpossiblePlan(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from sizing.catalogue import Catalogue
+from sizing.measures import HOURS_PER_MONTH
 from sizing.regions import Region, regions
 from sizing.tables import read_table
 
@@ -13,8 +14,9 @@ REFERENCE_REGIONS = {"aws": "us-east-1", "alicloud": "cn-beijing"}
 """Where a class's price orders the candidates if the wanted region has none: prices differ between
 regions by a nearly constant factor, so the order is the same."""
 
-
 UNPRICED_FACTOR = 1.25
+_ROOT_DISKS = {"aws": ("ebs", "gp3"), "alicloud": ("essd", "PL1")}
+"""Service and SKU of a node's root disk, as the bill charges it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +84,16 @@ def _order_price(prices: Catalogue, region: Region, service: str, sku: str) -> f
     return math.inf if unit is None else unit * UNPRICED_FACTOR
 
 
+def order_node_price(prices: Catalogue, region: Region, service: str, sku: str, root_disk_gb: float) -> float:
+    """Return USD an hour to order nodes by: the class and its root disk, which counts as 0 where it has no price.
+
+    A class of twice the size often costs exactly twice as much; then fewer disks decide.
+    """
+    disk_gb_usd = order_price(prices, region, *_ROOT_DISKS[region.cloud])
+    disk_usd = root_disk_gb * disk_gb_usd / HOURS_PER_MONTH if math.isfinite(disk_gb_usd) else 0.0
+    return order_price(prices, region, service, sku) + disk_usd
+
+
 def cheapest(
     candidates: tuple[Instance, ...],
     count: Callable[[Instance], int | None],
@@ -89,8 +101,9 @@ def cheapest(
 ) -> tuple[Instance, int] | None:
     """Return the class and number of nodes that cost least in all, None where nothing fits.
 
-    ``count`` returns how many nodes of a class are needed, None where the class cannot do it. As the
-    need grows every count grows or its class drops out, so the least total never falls.
+    ``count`` returns how many nodes of a class are needed, None where the class cannot do it; ``price``
+    is that of a node and all that each node brings with it. As the need grows every count grows or its
+    class drops out, so the least total never falls.
     """
     best: tuple[Instance, int] | None = None
     least = (math.inf, math.inf, 0)

@@ -25,8 +25,8 @@ WORKSPACE = "demo"
 LOG = "reme.log"
 ADDRESS = "http://127.0.0.1:8002"
 NDJSON = "application/x-ndjson"
-JOB_S = 10.0
-"""How long the job of an example may take; it takes some milliseconds."""
+JOB_S = 180.0
+"""How long the job of an example may take; it takes some milliseconds, longer on a busy machine."""
 V1 = "/v1/workspaces/{workspace_id}"
 SEARCHED = {"workspace_id": WORKSPACE, "query": "coffee without sugar", "top_k": 1}
 SAID = [{"role": "user", "content": "My name is Ada. I like coffee without sugar."}]

@@ -14,8 +14,8 @@ from tools.steady_text import steady
 
 PAGES_PORT = "8002"
 """The port that pages write; a run takes a free one in its place."""
-READY_S = 60.0
-"""How long a service may take to start; it takes about two seconds."""
+PATIENCE_S = 180.0
+"""How long a service may take to start, and to end; it takes about two seconds, longer on a busy machine."""
 SHOWN = 3000
 
 
@@ -24,8 +24,11 @@ class ServiceShell:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as door:
-            self._port = str(door.getsockname()[1])
+        # Bound but not listening, it keeps the port from everybody but the services, which may listen there meanwhile.
+        self._claim = socket.socket()
+        self._claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._claim.bind(("127.0.0.1", 0))
+        self._port = str(self._claim.getsockname()[1])
         self._service: subprocess.Popen[bytes] | None = None
         scripts = folder / ".commands"
         scripts.mkdir()
@@ -60,7 +63,8 @@ class ServiceShell:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stop()
-        self._shell.communicate("exit\n", timeout=30)
+        self._claim.close()
+        self._shell.communicate("exit\n", timeout=PATIENCE_S)
 
     def run(self, line: str) -> tuple[int, str]:
         """Run a command and return its exit code and what it printed on either stream, steadied."""
@@ -92,10 +96,10 @@ class ServiceShell:
                 stderr=logged,
                 executable=str(self._folder / ".commands" / "reme"),
             )
-        deadline = time.monotonic() + READY_S
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and self._service.poll() is None:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=READY_S):
+                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=PATIENCE_S):
                     return 0, self._steady(out.read_text(encoding="utf-8"))
             except OSError:
                 time.sleep(0.1)
@@ -107,7 +111,7 @@ class ServiceShell:
         service, self._service = self._service, None
         if service is not None:
             service.terminate()
-            service.wait(timeout=30)
+            service.wait(timeout=PATIENCE_S)
 
     def _steady(self, text: str) -> str:
         plain = steady(text.replace(f":{self._port}", f":{PAGES_PORT}"))

@@ -24,6 +24,9 @@ KEEP_ALIVE_S = 75
 PATIENCE_S = 20
 """How long a stop waits for requests under way; orchestrators kill after 30 s (Kubernetes), podman after 10 s unless
 it is told --stop-timeout."""
+SILENCE_S = 60
+"""How long a worker may not answer its parent before it is taken to hang, ended and replaced. On a busy machine one
+that is well may be silent for longer than uvicorn's 5 s, and its requests would be lost."""
 
 
 @contextmanager
@@ -59,7 +62,13 @@ def serve_alone(app: "FastAPI", door: socket.socket, *, started: Callable[[], No
 
 def serve_with_workers(settings: "Settings", door: socket.socket) -> None:
     """Answer in several processes, started by this one and again when one dies. Raises `ClickException`."""
-    config = uvicorn.Config("app.main:create_worker_app", factory=True, workers=settings.http.workers, **_options())
+    config = uvicorn.Config(
+        "app.main:create_worker_app",
+        factory=True,
+        workers=settings.http.workers,
+        timeout_worker_healthcheck=SILENCE_S,
+        **_options(),
+    )
     supervisor = Multiprocess(config, sockets=[door])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):

@@ -88,7 +88,7 @@ def _read_usd(_context: click.Context, _option: click.Parameter, value: str) -> 
     return usd
 
 
-@click.command("watch", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("watch", epilog=EPILOG)
 @click.argument("bills", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 @click.option(
     "--plan", type=click.Path(path_type=Path), help="Report of reme-size --format json; budgets are 1.2 x it."

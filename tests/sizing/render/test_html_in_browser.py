@@ -14,6 +14,7 @@ from sizing.assessment import assess
 from sizing.messages import Language
 from sizing.render.html import to_html
 from tests.conftest import SCENARIOS, TODAY
+from tests.servers.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.browser
 
@@ -42,7 +43,7 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        launched = playwright.chromium.launch(executable_path=path, args=list(FLAGS), timeout=PATIENCE_S * 1000)
         yield launched
         launched.close()
 
@@ -54,6 +55,7 @@ class Visit:
         self.requests: list[str] = []
         self.complaints: list[str] = []
         self.context = browser.new_context(viewport={"width": width, "height": 900})
+        self.context.set_default_timeout(PATIENCE_S * 1000)
         self.page = self.context.new_page()
         self.page.route("**/*", self._answer)
         self.page.on("console", lambda message: self.complaints.append(message.text))
@@ -69,7 +71,9 @@ class Visit:
         route.abort()
 
     def open_details(self) -> None:
+        """Open what is folded, and wait until that is drawn."""
         self.page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
+        self.page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
 
 @pytest.fixture(scope="module", params=CASES, ids="-".join)
@@ -85,7 +89,6 @@ def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_reads_at_every_width(browser: Any, file: Path, width: int) -> None:
     visit = Visit(browser, file, width)
     visit.open_details()
-    visit.page.wait_for_timeout(100)
     assert visit.page.evaluate("document.scrollingElement.scrollWidth") <= width
     charts = visit.page.evaluate(
         """[...document.querySelectorAll('svg')].map(drawing => drawing.getBoundingClientRect())

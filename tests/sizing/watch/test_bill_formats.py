@@ -214,7 +214,7 @@ lines = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(drawn=lines, writer=st.sampled_from([write_cur, write_cur2, write_plain, write_alicloud]))
 def test_components_add_up_to_the_bill(
     tmp_path_factory: pytest.TempPathFactory,

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sizing.commands.watch import watch
+from sizing.commands.main import cli
 from sizing.messages import messages
 from sizing.tables import read_table
 from tests.sizing.watch.bills import (
@@ -59,7 +59,7 @@ PLAN = {
 
 
 def run(*arguments: str | Path, today: str = "2026-11-22") -> Result:
-    return CliRunner().invoke(watch, [*map(str, arguments), "--today", today])
+    return CliRunner().invoke(cli, ["watch", *map(str, arguments), "--today", today])
 
 
 def document(result: Result) -> dict[str, object]:
@@ -239,7 +239,7 @@ def test_the_guide_shows_what_is_really_printed() -> None:
 
 
 def test_help_has_examples() -> None:
-    result = CliRunner().invoke(watch, ["--help"])
+    result = CliRunner().invoke(cli, ["watch", "--help"])
     assert result.exit_code == 0
     for words in ("Examples:", "--preset document", "Exit codes: 0", "date,service,cost"):
         assert words in result.stdout
@@ -276,7 +276,7 @@ VALID = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     text=st.sampled_from(VALID),
     cut=st.integers(0, 900),
