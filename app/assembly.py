@@ -23,7 +23,7 @@ from app.domain.embedding import EmbeddingIdentity
 from app.domain.language import ModelTask
 from app.domain.working import WorkingLimits, WorkingPolicy
 from app.errors import SettingsError
-from app.ports import Clock, Embedder, Meter, ObjectStore
+from app.ports import Clock, Embedder, Meter, ObjectStore, VectorCache
 from app.service.embedding_cache import CachingEmbedder
 from app.service.metered_models import MeteredEmbedder, MeteredModel
 from app.service.reranking import ModelReranker
@@ -150,7 +150,7 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
         )
     working = WorkingMemory(
         store=store.working,
-        objects=_open_objects(settings, clock),
+        objects=open_objects(settings, clock),
         model=model,
         clock=clock,
         meter=meter,
@@ -188,9 +188,13 @@ def _make_vectors(settings: EmbeddingSettings) -> Embedder:
 
 
 def _make_embedder(settings: Settings, foundation: Foundation, till: Till) -> CachingEmbedder:
-    """The embedder behind its caches; what a provider made is kept in a file too."""
-    kept = None
-    if foundation.is_charged and settings.store.backend != "memory":
+    """The embedder behind its caches; what a provider made is kept in a file too, or where all nodes find it."""
+    kept: VectorCache | None = None
+    if foundation.is_charged and settings.cache.backend == "redis":
+        from app.servers import open_vector_cache  # noqa: PLC0415 - takes 0.1 s, and few need it
+
+        kept = open_vector_cache(settings.cache)
+    elif foundation.is_charged and settings.store.backend != "memory":
         kept = SqliteVectorCache(
             settings.data_dir / EMBEDDINGS_FILE,
             entries=settings.embedding.persistent_cache_entries,
@@ -200,8 +204,21 @@ def _make_embedder(settings: Settings, foundation: Foundation, till: Till) -> Ca
 
 
 def _open_store(settings: Settings, identity: EmbeddingIdentity, clock: Clock) -> Storage:
+    store = _open_truth(settings, identity, clock)
+    if settings.vector_index.backend == "store":
+        return store
+    from app.servers import open_beside  # noqa: PLC0415 - takes 0.2 s and more, and few need it
+
+    return open_beside(settings, store, identity, clock)
+
+
+def _open_truth(settings: Settings, identity: EmbeddingIdentity, clock: Clock) -> Storage:
     if settings.store.backend == "memory":
         return memory.open_store(identity=identity, clock=clock)
+    if settings.store.backend == "postgres":
+        from app.servers import open_postgres  # noqa: PLC0415 - takes 0.2 s, and few need it
+
+        return open_postgres(settings, identity, clock)
     return sqlite.open_store(
         settings.store_path,
         identity=identity,
@@ -212,8 +229,12 @@ def _open_store(settings: Settings, identity: EmbeddingIdentity, clock: Clock) -
     )
 
 
-def _open_objects(settings: Settings, clock: Clock) -> ObjectStore:
+def open_objects(settings: Settings, clock: Clock) -> ObjectStore:
     most_bytes = settings.storage.max_file_bytes
+    if settings.storage.type in ("s3", "oss"):
+        from app.servers import open_bucket  # noqa: PLC0415 - takes 0.3 s, and few need it
+
+        return open_bucket(settings)
     if settings.storage.type == "memory" or settings.store.backend == "memory":
         return RamObjectStore(clock=clock, most_bytes=most_bytes)
     return LocalObjectStore(settings.storage_path, most_bytes=most_bytes)

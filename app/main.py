@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import anyio.to_thread
@@ -28,13 +29,17 @@ from app.api.readiness import Readiness
 from app.api.routes import ROUTERS, TAGS
 from app.api.upkeep import Upkeep
 from app.assembly import Foundation, assemble_services, lay_foundation
-from app.errors import MemoryServiceError, ModelError, StoreFull
+from app.errors import IndexUnavailable, MemoryServiceError, ModelError, StoreFull
 from app.mcp.endpoint import build_mcp
+from app.ports import SharedRates
 from app.service.suite import Services
 from app.settings import WORKER_SETTINGS, Settings, load_settings, receive_settings
 from app.telemetry.logs import configure_logs
 from app.telemetry.masking import Masker
 from app.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from app.backends.indexed import IndexedStore
 
 DESCRIPTION = (
     "Keeps what AI agents learn about people, tasks and tools, and finds it again. /v1 is our own API; "
@@ -58,6 +63,9 @@ CORS_EXPOSED = ("ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Re
 
 LEAST_FREE_BYTES = 16 * 2**20
 """Below this the service says that it is not ready: one batch of the largest memories takes some megabytes."""
+
+KEY_THREADS = 8
+"""Threads that look keys up where the store is behind a network: half of the pool's connections stay for the rest."""
 
 log = logging.getLogger("reme.main")
 
@@ -87,13 +95,19 @@ def create_worker_app() -> FastAPI:
 def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
     store, clock = foundation.store, foundation.clock
     facts = {"version": _version(), "store": settings.store.backend, "embedder": str(foundation.identity)}
-    inventory = Inventory(store, file_bytes=lambda: _file_bytes(settings))
+    beside = None if settings.vector_index.backend == "store" else cast("IndexedStore[Any]", store)
+    inventory = Inventory(
+        store,
+        file_bytes=lambda: _file_bytes(settings),
+        index_state=None if beside is None else lambda: _read_index(beside),
+    )
     metrics = Metrics(facts=facts, observe=inventory.count)
     services = assemble_services(settings, foundation, CountingMeter(store.meter, metrics))
     embedder = services.embedder
     services.reembedding.check()
     doorkeeper = Doorkeeper(services.keys, settings)
     doorkeeper.check_start()
+    shared_rates = _open_rates(settings)
     problems = Problems(Masker(settings.log.mask))
     upkeep = Upkeep(
         services=services,
@@ -118,6 +132,8 @@ def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
                 yield
         finally:
             upkeep.stop()
+            if shared_rates is not None:
+                await shared_rates.close()
             services.close()
             log.info("stopped", extra={"operation": "stop"})
 
@@ -150,7 +166,7 @@ def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
         services=services,
         metrics=metrics,
         doorkeeper=doorkeeper,
-        readiness=Readiness(checks),
+        readiness=Readiness(checks, spare={} if beside is None else {"vector_index": lambda: _check_index(beside)}),
         inventory=inventory,
         upkeep=upkeep,
         facts=facts,
@@ -168,11 +184,12 @@ def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
     app.add_middleware(
         Gate,
         doorkeeper=doorkeeper,
-        limiter=RateLimiter(settings.access.requests_per_minute, workers=settings.http.workers),
+        limiter=RateLimiter(settings.access.requests_per_minute, workers=settings.http.workers, shared=shared_rates),
         metrics=metrics,
         problems=problems,
         http=settings.http,
         store=settings.store.backend,
+        threads=anyio.CapacityLimiter(KEY_THREADS) if settings.store.backend == "postgres" else None,
     )
     if settings.http.cors_origins:
         app.add_middleware(
@@ -185,8 +202,31 @@ def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
     return app
 
 
+def _open_rates(settings: Settings) -> SharedRates | None:
+    if settings.cache.backend != "redis":
+        return None
+    from app.servers import open_rates  # noqa: PLC0415 - takes 0.1 s, and few need it
+
+    return open_rates(settings.cache, settings.access.requests_per_minute)
+
+
+def _read_index(store: "IndexedStore[Any]") -> tuple[int, bool]:
+    state = store.state()
+    return state.waiting, state.is_used
+
+
+def _check_index(store: "IndexedStore[Any]") -> None:
+    """Raise `IndexUnavailable` while the store searches by itself."""
+    state = store.state()
+    if not state.is_used:
+        raise IndexUnavailable(
+            f"the store searches by itself: the vector index has {state.built:.0%} of the memories, its last call "
+            f"ended with {state.error or 'no error'}"
+        )
+
+
 def _file_bytes(settings: Settings) -> int:
-    if settings.store.backend == "memory":
+    if settings.store.backend != "sqlite":
         return 0
     path = settings.store_path
     files = (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
@@ -196,7 +236,7 @@ def _file_bytes(settings: Settings) -> int:
 def _check_store(settings: Settings, services: Services) -> None:
     """Raise where a search or a write would fail: another embedding in the store, or a full disk under it."""
     services.reembedding.check()
-    if settings.store.backend == "memory":
+    if settings.store.backend != "sqlite":
         return
     free = shutil.disk_usage(settings.data_dir).free
     if free < LEAST_FREE_BYTES:

@@ -67,7 +67,9 @@ _BY_STATUS: dict[int, type[MemoryServiceError]] = {
 
 def make_error(slug: str, status: int, message: str, *, retry_after_s: float = 1.0) -> MemoryServiceError:
     """The exception that a server's answer stands for; one of an unknown kind is a `MemoryServiceError`."""
-    kinds = {kind.slug: kind for kind in _walk(MemoryServiceError)}
+    kinds: dict[str, type[MemoryServiceError]] = {}
+    for each in _walk(MemoryServiceError):
+        kinds.setdefault(each.slug, each)  # a backend's own narrower kinds share the slug of ours
     kind = kinds.get(slug) or _BY_STATUS.get(status) or MemoryServiceError
     if issubclass(kind, RateLimited) or status == 429:
         return RateLimited(message, retry_after_s=retry_after_s)

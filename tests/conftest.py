@@ -1,21 +1,36 @@
 """Fixtures for all tests: golden files with an update flag, and the four scenarios of the requirements."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 
 from sizing.estimate import Estimate
 from sizing.workload import Workload, sample_workload
+from tests.servers.ports import PortLease
+
+pytest_plugins = ["tests.servers.fixtures"]
 
 GOLDEN = Path(__file__).parent / "golden"
 TODAY = date(2026, 11, 22)
 EXPECTED_SKIPS = {
-    "tests/app/models/test_transformers.py": "sentence-transformers brings torch, which takes 1 GB and more"
+    "tests/app/indexes/test_qdrant_server.py": "no registry has a Qdrant server; QDRANT_URL names one",
+    "tests/app/models/test_transformers.py": "sentence-transformers brings torch, which takes 1 GB and more",
+    "tests/app/postgres/faults/test_full_disk.py": "only root may mount a small file system",
 }
-"""Tests of optional packages that no script of ours installs, and why; CI excuses these and no others."""
+"""Tests of what no script of ours can install or do everywhere, and why; CI excuses these and no others."""
+
+
+# A run must not depend on chance, nor on how busy the machine is: the same examples each time, however long they take.
+examples.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Other examples each time, to look for what fails: pytest --hypothesis-profile=search
+examples.register_profile("search", examples.get_profile("steady"), derandomize=False, max_examples=1_000)
+examples.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,6 +68,13 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that no other test takes meanwhile."""
+    with closing(PortLease()) as lease:
+        yield lease.number
 
 
 @pytest.fixture(autouse=True)

@@ -18,13 +18,22 @@ MOST_WORKSPACES = 20_000
 
 
 class Inventory:
-    """Counts the memories of all tenants. May be called from any thread."""
+    """Counts the memories of all tenants. May be called from any thread.
+
+    `index_state` tells how many memories a vector index beside the store was not told, and whether it is asked.
+    """
 
     def __init__(
-        self, store: Storage, *, file_bytes: Callable[[], int], seconds: Callable[[], float] = monotonic
+        self,
+        store: Storage,
+        *,
+        file_bytes: Callable[[], int],
+        index_state: Callable[[], tuple[int, bool]] | None = None,
+        seconds: Callable[[], float] = monotonic,
     ) -> None:
         self._store = store
         self._file_bytes = file_bytes
+        self._index_state = index_state
         self._seconds = seconds
         self._lock = Lock()
         self._state = StoreState(workspaces=0, memories={}, db_bytes=0)
@@ -61,4 +70,11 @@ class Inventory:
             memories.update(dict(self._store.memories.contents(scope).by_kind))
             if workspaces == MOST_WORKSPACES:
                 break
-        return StoreState(workspaces=workspaces, memories=dict(memories), db_bytes=self._file_bytes())
+        waiting, used = self._index_state() if self._index_state is not None else (None, False)
+        return StoreState(
+            workspaces=workspaces,
+            memories=dict(memories),
+            db_bytes=self._file_bytes(),
+            index_waiting=waiting,
+            index_used=used,
+        )

@@ -11,10 +11,20 @@ REMEMBER_S = 1.0
 
 
 class Readiness:
-    """Runs checks by name; a check raises when something is wrong. May be called from any thread."""
+    """Runs checks by name; a check raises when something is wrong. May be called from any thread.
 
-    def __init__(self, checks: Mapping[str, Callable[[], object]], *, seconds: Callable[[], float] = monotonic) -> None:
-        self._checks = dict(checks)
+    Without what `spare` checks the service works on, if slower: it is told, and the service is ready all the same.
+    """
+
+    def __init__(
+        self,
+        checks: Mapping[str, Callable[[], object]],
+        *,
+        spare: Mapping[str, Callable[[], object]] | None = None,
+        seconds: Callable[[], float] = monotonic,
+    ) -> None:
+        self._needed = frozenset(checks)
+        self._checks = {**checks, **(spare or {})}
         self._seconds = seconds
         self._lock = Lock()
         self._found: dict[str, str] = {}
@@ -27,6 +37,10 @@ class Readiness:
                 self._found = {name: _run(check) for name, check in self._checks.items()}
                 self._since = self._seconds()
             return self._found
+
+    def is_ready(self, found: Mapping[str, str]) -> bool:
+        """Whether everything is well that the service cannot work without."""
+        return all(outcome == "ok" for name, outcome in found.items() if name in self._needed)
 
 
 def _run(check: Callable[[], object]) -> str:

@@ -19,8 +19,10 @@ SUBCOMMANDS = {
     "doctor": ("app.commands.doctor", "Examine the store, and repair it."),
     "export": ("app.commands.exporting", "Write a workspace as JSON lines."),
     "import": ("app.commands.importing", "Read JSON lines into a workspace."),
+    "index": ("app.commands.index", "Show or remake a vector index beside the store."),
     "keys": ("app.commands.keys", "Issue, list, rotate and revoke API keys."),
     "mcp": ("app.commands.mcp", "Offer memory to an MCP client over standard input and output."),
+    "migrate": ("app.commands.migrate", "Move workspaces, or everything, to another store."),
     "reembed": ("app.commands.reembed", "Move the store to another embedding."),
     "search": ("app.commands.search", "Find memories."),
     "serve": ("app.commands.serve", "Run the service over HTTP."),
@@ -80,9 +82,9 @@ def cli(context: click.Context) -> None:
       reme search "what does Ada drink?"
       reme keys issue laptop --role admin
 
-    The store is .reme/memory.db in the working directory. All commands but `serve` work on it directly, as its
-    administrator, also while the service runs. Settings come from arguments, REME_* variables and --config;
-    `reme config` shows them. Exit codes: 0 fine, 1 failure, 2 bad input, 3 a finding.
+    The store is .reme/memory.db in the working directory, or the database that the settings name. All commands
+    but `serve` work on it directly, as its administrator, also while the service runs. Settings come from arguments,
+    REME_* variables and --config; `reme config` shows them. Exit codes: 0 fine, 1 failure, 2 bad input, 3 a finding.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

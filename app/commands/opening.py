@@ -27,12 +27,13 @@ def read_settings(
 
 @contextmanager
 def open_services(settings: "Settings", *, make: bool) -> "Iterator[Services]":
-    """The services over the embedded store, closed afterwards.
+    """The services over the configured store, closed afterwards.
 
-    A store that is missing is made with `make`; else it is an `InvalidRequest`, since the folder is most likely the
-    wrong one. Raises `SettingsError` for a store in memory, which no other process sees.
+    An embedded store that is missing is made with `make`; else it is an `InvalidRequest`, since the folder is most
+    likely the wrong one. Raises `SettingsError` for a store in memory, which no other process sees.
     """
-    check_embedded(settings, make=make)
+    if settings.store.backend != "postgres":
+        check_embedded(settings, make=make)
     from app.assembly import build_services
 
     services = build_services(settings)
@@ -44,6 +45,11 @@ def open_services(settings: "Settings", *, make: bool) -> "Iterator[Services]":
 
 def check_embedded(settings: "Settings", *, make: bool) -> Path:
     """The path of the embedded store, or an error that says why a command cannot use it."""
+    if settings.store.backend == "postgres":
+        raise SettingsError(
+            "this command examines files, and store.backend=postgres has none: PostgreSQL's own tools examine a "
+            "database (pg_amcheck), `reme index` a vector index"
+        )
     if settings.store.backend != "sqlite":
         raise SettingsError(
             f"store.backend={settings.store.backend} keeps nothing between commands: "

@@ -127,7 +127,14 @@ def describe_service(
         ("API", address + (" and every other address of this machine" if everywhere else "")),
         ("Docs", f"{address}/docs"),
         ("Metrics", f"{address}/metrics"),
-        ("Store", "in memory, gone at the end" if settings.store.backend == "memory" else str(settings.store_path)),
+        ("Store", _describe_store(settings)),
         ("Embedder", embedder),
         ("Access", access),
     )
+
+
+def _describe_store(settings: "Settings") -> str:
+    places = {"memory": "in memory, gone at the end", "postgres": "in PostgreSQL"}
+    place = places.get(settings.store.backend, str(settings.store_path))
+    beside = settings.vector_index.backend
+    return place if beside == "store" else f"{place}, with {beside} beside it"

@@ -5,6 +5,7 @@ Methods may be called from any thread.
 """
 
 from app.ports.accounts import Accounts, Ledger, SharedRates
+from app.ports.copying import Copying
 from app.ports.indexing import IndexFeed, VectorIndex
 from app.ports.models import Embedder, EmbeddingModel, Extractor, LanguageModel, VectorCache
 from app.ports.operations import Clock, JobQueue, Meter
@@ -14,6 +15,7 @@ from app.ports.working import ObjectStore, WorkingStore
 __all__ = [
     "Accounts",
     "Clock",
+    "Copying",
     "Embedder",
     "EmbeddingModel",
     "Extractor",

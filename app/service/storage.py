@@ -4,6 +4,7 @@ from typing import Protocol
 
 from app.ports import (
     Accounts,
+    Copying,
     JobQueue,
     KeyStore,
     MemoryStore,
@@ -39,5 +40,7 @@ class Storage(Protocol):
     def working(self) -> WorkingStore: ...
     @property
     def spaces(self) -> VectorSpaces: ...
+    @property
+    def copying(self) -> Copying: ...
 
     def close(self) -> None: ...

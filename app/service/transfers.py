@@ -66,19 +66,12 @@ class Transfers:
         authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         intake = _Intake(self._memories, principal, workspace_id)
         read = 0
-        for number, given in enumerate(lines, start=1):
-            line = given.removeprefix(BYTE_ORDER_MARK) if number == 1 else given
-            if not line.strip():
-                continue
+        for number, characters, draft in _read_drafts(lines):
             read += 1
-            try:
-                if len(line) > LINE_CHARACTERS:
-                    raise InvalidRequest(f"the line has {len(line):,} characters: at most {LINE_CHARACTERS:,} are read")
-                draft = check_draft(read_line(line))
-            except InvalidRequest as error:
-                intake.rejected.append((number, error.message))
+            if isinstance(draft, InvalidRequest):
+                intake.rejected.append((number, draft.message))
             else:
-                intake.take(number, draft, characters=len(line))
+                intake.take(number, draft, characters=characters)
         intake.flush()
         return ImportReport(
             read=read,
@@ -86,6 +79,15 @@ class Transfers:
             duplicates=intake.duplicates,
             rejected=tuple(sorted(intake.rejected)),
         )
+
+    def examine_lines(self, lines: Iterable[str]) -> ImportReport:
+        """What an import would read and reject, without looking at a workspace or storing anything."""
+        read, rejected = 0, []
+        for number, _, draft in _read_drafts(lines):
+            read += 1
+            if isinstance(draft, InvalidRequest):
+                rejected.append((number, draft.message))
+        return ImportReport(read=read, created=0, duplicates=0, rejected=tuple(rejected))
 
     def copy(self, principal: Principal, source_workspace_id: str, target_workspace_id: str) -> int:
         """Copy all memories to another workspace of the tenant under new ids; returns how many were new there.
@@ -118,6 +120,20 @@ class Transfers:
             cursor = page.next_cursor
             if not cursor:
                 return
+
+
+def _read_drafts(lines: Iterable[str]) -> Iterator[tuple[int, int, MemoryDraft | InvalidRequest]]:
+    """Number, characters and draft of each line that holds something, or why it cannot be used."""
+    for number, given in enumerate(lines, start=1):
+        line = given.removeprefix(BYTE_ORDER_MARK) if number == 1 else given
+        if not line.strip():
+            continue
+        try:
+            if len(line) > LINE_CHARACTERS:
+                raise InvalidRequest(f"the line has {len(line):,} characters: at most {LINE_CHARACTERS:,} are read")
+            yield number, len(line), check_draft(read_line(line))
+        except InvalidRequest as error:
+            yield number, len(line), error
 
 
 class _Intake:

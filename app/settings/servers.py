@@ -74,7 +74,7 @@ class QdrantSettings(Section):
     port: Port = 6333
     grpc_port: Port = 6334
     prefer_grpc: bool = False
-    https: bool = False
+    https: bool | None = None
     api_key: Secret | None = None
     timeout_s: ServerSeconds = 30
     collection_name: CollectionName = "reme_memory"

@@ -24,11 +24,16 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoreState:
-    """What is in the store when somebody looks: workspaces, memories by kind and the bytes of its files."""
+    """What is in the store when somebody looks: workspaces, memories by kind and the bytes of its files.
+
+    With a vector index beside the store, how many memories it was not told yet, and whether searches ask it.
+    """
 
     workspaces: int
     memories: Mapping[str, int]
     db_bytes: int
+    index_waiting: int | None = None
+    index_used: bool = False
 
 
 class _StoreGauges(Collector):
@@ -48,6 +53,15 @@ class _StoreGauges(Collector):
         yield memories
         yield GaugeMetricFamily("reme_workspaces", "Workspaces in the store.", value=state.workspaces)
         yield GaugeMetricFamily("reme_db_bytes", "Bytes of the store's files.", value=state.db_bytes)
+        if state.index_waiting is not None:
+            yield GaugeMetricFamily(
+                "reme_index_waiting", "Memories that the vector index was not told yet.", value=state.index_waiting
+            )
+            yield GaugeMetricFamily(
+                "reme_index_used",
+                "1 while searches ask the vector index, 0 while the store searches by itself.",
+                value=int(state.index_used),
+            )
 
 
 class _BuildInfo(Collector):

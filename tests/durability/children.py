@@ -19,9 +19,10 @@ from app.domain.embedding import EmbeddingIdentity
 from app.errors import MemoryServiceError
 from tests.durability.invariants import check_file, read_clock
 from tests.durability.observation import Ledger, check_searches, find_everywhere, settle
-from tests.durability.processes import PATIENCE_S, Reporter
+from tests.durability.processes import Reporter
 from tests.durability.workers import Acknowledged, Worker, perform, start_chooser
 from tests.durability.workload import IDENTITY, State, apply_operation, seed_random, vector_of
+from tests.servers.waiting import PATIENCE_S
 
 _NOBODY = 65534
 
@@ -40,9 +41,14 @@ class Plan:
     clock: tuple[int, int] = (0, 0)
 
 
+def open_shared(path: Path, identity: EmbeddingIdentity = IDENTITY) -> SqliteStore:
+    """A store that waits for other processes for as long as a busy machine may need."""
+    return open_store(path, identity=identity, clock=SystemClock(), busy_timeout_ms=int(PATIENCE_S * 1000))
+
+
 def check_and_work(reporter: Reporter, path: Path, plan: Plan) -> None:
     """Check the store against the ledgers, repeat what was in flight if it had a receipt, then work."""
-    store = open_store(path, identity=IDENTITY, clock=SystemClock())
+    store = open_shared(path)
     reporter.send("opened")
     seq, hlc = read_clock(path)
     assert seq >= plan.clock[0] and hlc >= plan.clock[1], f"the clock went back: {(seq, hlc)} after {plan.clock}"
@@ -97,7 +103,7 @@ def _stamps(answer: Acknowledged) -> tuple[int, int]:
 def open_together(reporter: Reporter, path: Path, barrier: Barrier, number: int) -> None:
     """Open a store at the same moment as others do, add one memory and say which."""
     barrier.wait(PATIENCE_S)
-    store = open_store(path, identity=IDENTITY, clock=SystemClock())
+    store = open_shared(path)
     worker = f"p{number}"
     chooser = start_chooser(worker, number)
     operation = chooser.choose({})
@@ -138,7 +144,7 @@ def open_read_only(reporter: Reporter, path: Path, worker: str, state: State) ->
 
 def answer_questions(reporter: Reporter, path: Path, requests: Connection) -> None:
     """Perform operations and look for memories as asked, until nobody asks any more."""
-    store = open_store(path, identity=IDENTITY, clock=SystemClock())
+    store = open_shared(path)
     with suppress(EOFError):
         while True:
             match requests.recv():
@@ -162,7 +168,7 @@ class Move:
 
 def move_until_killed(reporter: Reporter, path: Path, move: Move) -> None:
     """Check the store, begin the move or go on with it while a worker changes memories, and complete it."""
-    store = open_store(path, identity=move.source, clock=SystemClock())
+    store = open_shared(path, move.source)
     if store.spaces.identity() == move.target:
         reporter.send("moved")
         return

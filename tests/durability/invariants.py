@@ -9,8 +9,9 @@ import apsw
 from app.backends.sqlite.facets import list_facets
 from app.backends.sqlite.fulltext import encode_memory
 from app.backends.sqlite.records import pack_record
-from app.backends.sqlite.rows import COLUMNS, prefix_path, read_memory
+from app.backends.sqlite.rows import COLUMNS, read_memory
 from app.backends.sqlite.vectors import pack_signs, pack_vector
+from app.backends.stored import prefix_path
 from app.domain.memory import Memory
 from tests.durability.workload import IDENTITY, vector_of
 

@@ -13,9 +13,9 @@ from threading import Lock
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
+from tests.servers.waiting import PATIENCE_S
+
 Message: TypeAlias = tuple[Any, ...]
-PATIENCE_S = 60
-"""How long a child that says nothing is waited for before the test fails; never reached on a working machine."""
 
 
 def make_context() -> ForkServerContext:
@@ -36,7 +36,7 @@ class Child:
 
     def receive(self) -> Message | None:
         """The next report; None when the child has ended and all was read."""
-        assert self.reports.poll(PATIENCE_S), f"the child said nothing for {PATIENCE_S} s"
+        assert self.reports.poll(PATIENCE_S), f"the child said nothing for {PATIENCE_S:.0f} s"
         try:
             message: Message = self.reports.recv()
         except (EOFError, OSError):  # cut off in the middle of a report: it was not made

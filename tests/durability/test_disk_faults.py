@@ -20,6 +20,7 @@ from tests.durability.invariants import check_file
 from tests.durability.observation import Ledger, check_searches, settle
 from tests.durability.workers import perform, start_chooser
 from tests.durability.workload import IDENTITY, Operation, State, Step, apply_operation, scope_of, seed_random
+from tests.servers.waiting import PATIENCE_S
 
 WORKER = "w0"
 _NAMES = count()
@@ -231,7 +232,7 @@ def test_one_piece_that_does_not_fit_fails_alone(tmp_path: Path, disk: FailingDi
     with disk.hold("sync") as held:  # while the first is being flushed, the others come to wait together
         threads = [Thread(target=write, args=(2, "flushing"), daemon=True)]
         threads[0].start()
-        assert held.reached.wait(10)
+        assert held.reached.wait(PATIENCE_S)
         threads += [Thread(target=write, args=(number, f"small {number}"), daemon=True) for number in range(3, 9)]
         threads += [Thread(target=write, args=(9, "large " * 500_000), daemon=True)]
         for thread in threads[1:]:
@@ -240,7 +241,7 @@ def test_one_piece_that_does_not_fit_fails_alone(tmp_path: Path, disk: FailingDi
             assert threads[0].is_alive()
             threads[1].join(0.001)
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
     assert outcomes == {**dict.fromkeys(range(2, 9), "written"), 9: "StoreFull"}
     disk.repair()

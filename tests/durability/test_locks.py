@@ -1,15 +1,18 @@
 """Several processes on one store: who waits, who goes on, and who makes the store when all open it at once."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
+from threading import Event
 
 import apsw
 import pytest
 
 from app.backends.clock import SystemClock
 from app.backends.sqlite import SqliteStore, open_store
+from app.backends.sqlite.connections import _Task
 from app.backends.sqlite.schema import list_migrations
 from app.errors import StoreBusy
 from tests.durability.children import hold_write_lock, open_together
@@ -18,6 +21,7 @@ from tests.durability.observation import Ledger, check_searches, settle
 from tests.durability.processes import Child, make_context, start_child
 from tests.durability.workers import perform, start_chooser, work_alone
 from tests.durability.workload import IDENTITY, State, apply_operation, scope_of, seed_random
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 WORKER = "w0"
 BUSY_MS = 300
@@ -79,23 +83,27 @@ def test_the_lock_of_a_dead_process_is_free_and_its_change_undone(
 
 
 def test_writers_that_wait_together_fail_together(store: SqliteStore, state: State, holder: Child) -> None:
-    """Each of them waits for the lock about once, not once for every writer before it."""
-    failures: list[Exception] = []
+    """The lock is waited for once for all of them, not by each after the one before it."""
+    writer, statements = store.memories._writer, Counter[str]()
+    held, go_on = Event(), Event()
+
+    def hold(connection: apsw.Connection) -> None:
+        connection.set_exec_trace(lambda _, statement, __: bool(statements.update([statement])) or True)
+        held.set()
+        assert go_on.wait(PATIENCE_S)
 
     def write(number: int) -> None:
-        try:
-            perform(store, WORKER, state, start_chooser(WORKER, number, round_number=number).choose(state))
-        except StoreBusy as error:
-            failures.append(error)
+        perform(store, WORKER, state, start_chooser(WORKER, number, round_number=number).choose(state))
 
-    threads = [Thread(target=write, args=(number,), daemon=True) for number in range(1, 13)]
-    begun = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(failures) == len(threads)
-    assert time.monotonic() - begun < BUSY_MS / 1000 * len(threads) / 2
+    with ThreadPoolExecutor(13) as pool:
+        holding = pool.submit(writer._wait, _Task(hold, alone=True))
+        assert held.wait(PATIENCE_S)
+        writes = [pool.submit(write, number) for number in range(1, 13)]
+        wait_until(lambda: writer.waiting == len(writes), "the writers")
+        go_on.set()
+        holding.result(PATIENCE_S)
+        assert {type(each.exception(PATIENCE_S)) for each in writes} == {StoreBusy}
+    assert statements == {"BEGIN IMMEDIATE": 1}
     settle(store, Ledger(worker=WORKER, state=state))
 
 

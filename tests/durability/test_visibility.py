@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.backends.clock import SystemClock
-from app.backends.sqlite import open_store
-from tests.durability.children import answer_questions
+from tests.durability.children import answer_questions, open_shared
 from tests.durability.observation import find_everywhere
 from tests.durability.processes import Child, make_context, start_child
 from tests.durability.workers import perform
-from tests.durability.workload import IDENTITY, Action, Operation, State, Step, apply_operation, seed_random
+from tests.durability.workload import Action, Operation, State, Step, apply_operation, seed_random
 
 WORKER, OTHER_WORKER = "w0", "w2"
 ROUNDS = 300
@@ -35,7 +33,7 @@ class OtherProcess:
 def test_the_next_search_of_another_process_sees_every_change(tmp_path: Path) -> None:
     """Both processes have searched before, so that what they keep in memory must catch up each time."""
     path = tmp_path / "memory.db"
-    store = open_store(path, identity=IDENTITY, clock=SystemClock())
+    store = open_shared(path)
     receiving, sending = make_context().Pipe(duplex=False)
     other = OtherProcess(child=start_child(answer_questions, path, receiving), requests=sending)
     random = seed_random("visibility")

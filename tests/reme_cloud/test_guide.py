@@ -9,6 +9,7 @@ import pytest
 
 from tests.app.mcp.serving import Served
 from tests.docs.pages import FENCE, ROOT, read
+from tests.servers.waiting import PATIENCE_S
 
 PAGE = "docs/howto/use-from-python.md"
 
@@ -26,7 +27,7 @@ def test_the_page_prints_what_it_shows(tmp_path: Path, served: Served) -> None:
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (done.stdout, done.stderr, done.returncode) == (shown, "", 0)

@@ -11,26 +11,25 @@ import pytest
 
 import reme_cloud
 from tests.reme_cloud.conftest import HASHING
+from tests.servers.waiting import PATIENCE_S
 
 IMPORT = """
-import sys, time
-started = time.perf_counter()
+import sys
 import reme_cloud
-took_s = time.perf_counter() - started
 heavy = {"httpx", "numpy", "fastapi", "pydantic", "apsw", "anyio", "app.main", "mcp"} & set(sys.modules)
 assert not heavy, heavy
-print(took_s)
+print(len(sys.modules))
 """
-IMPORT_S = 0.3
+MODULES = 200
+"""What may be loaded, the interpreter's own 33 included: 128 in November 2026. With httpx it would be 276."""
 
 
-def test_importing_it_is_quick() -> None:
-    command = [sys.executable, "-c", IMPORT]
-    root = Path(__file__).parents[2]
-    took_s = [
-        float(subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout) for _ in range(3)
-    ]
-    assert min(took_s) < IMPORT_S
+def test_importing_it_loads_little() -> None:
+    """The time of an import is that of its modules, and these can be counted on a busy machine as well."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < MODULES
 
 
 def test_what_it_offers_is_there_and_explained() -> None:
@@ -71,7 +70,7 @@ def test_a_cell_that_is_run_again_closes_what_it_opened_before(tmp_path: Path) -
     environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-W", "error", "-c", REPEATED]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "['Ada likes tea']\n", "")
 
@@ -101,7 +100,7 @@ def test_a_program_that_ends_without_closing_ends(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-W", "error", "-c", ABANDONED]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
     with reme_cloud.Memory(reme_cloud.embedded(tmp_path, settings=HASHING)) as memory:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock, Thread
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -23,18 +23,18 @@ from app.backends.models.choices import ModelChoice
 from app.domain.language import ModelTask
 from app.domain.usage import NO_TOKENS, TokenUsage
 from app.ports import Embedder
+from tests.servers.waiting import PATIENCE_S, wait_until
 from tests.standin.bodies import TRICKLE_S, DroppableProtocol, break_off, drop, flood, refuse, stream, trickle
 from tests.standin.faults import STATUSES, Failing, Fault
 from tests.standin.scripts import ChatRequest, Lines, Said, Script, read_request, smallest_value
 
 KEY = "sk-standin-0123456789"
 """The key that the server wants."""
-PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A request that reached the server, and the fault that it met."""
+    """A request that reached the server, and the fault that it met; `at_s` by a clock that never goes back."""
 
     path: str
     body: dict[str, Any]
@@ -64,6 +64,7 @@ class ModelServer:
         self._lock = Lock()
         self._failing: deque[Failing] = deque()
         self._lines: deque[Lines] = deque()
+        self._turn = 0
 
     def choices(self, **fields: Any) -> dict[ModelTask, ModelChoice]:
         """A model for each task, so that scripts can tell them apart; `fields` are those of `ModelChoice`."""
@@ -121,8 +122,13 @@ class ModelServer:
             self._failing.clear()
 
     def forget(self) -> None:
-        """Begin anew: no calls, no tokens, no scripts, no faults."""
+        """Begin anew: no calls, no tokens, no scripts, no faults, and another address.
+
+        A request that was given up may arrive late, at the address of its time; it counts no more.
+        """
         with self._lock:
+            self.address = self.address.replace(f"/{self._turn}/v1", f"/{self._turn + 1}/v1")
+            self._turn += 1
             self.calls = []
             self.usage = self.untold = NO_TOKENS
             self.cached_share = 0.0
@@ -130,21 +136,23 @@ class ModelServer:
             self._lines.clear()
 
     def app(self) -> FastAPI:
-        """The application: chat completions and embeddings under /v1."""
+        """The application: chat completions and embeddings."""
         app = FastAPI()
 
-        @app.post("/v1/chat/completions")
-        async def chat(request: Request) -> Response:
-            return await self._serve(request, "chat")
+        @app.post("/{turn}/v1/chat/completions")
+        async def chat(request: Request, turn: int) -> Response:
+            return await self._serve(request, "chat", turn)
 
-        @app.post("/v1/embeddings")
-        async def embeddings(request: Request) -> Response:
-            return await self._serve(request, "embeddings")
+        @app.post("/{turn}/v1/embeddings")
+        async def embeddings(request: Request, turn: int) -> Response:
+            return await self._serve(request, "embeddings", turn)
 
         return app
 
-    async def _serve(self, request: Request, path: str) -> Response:
+    async def _serve(self, request: Request, path: str, turn: int) -> Response:
         body = await request.json()
+        if turn != self._turn:
+            return Response(status_code=410)
         failing = self._next_fault(path, body)
         fault = failing.fault if failing is not None else None
         with self._lock:
@@ -299,16 +307,15 @@ def model_server(**fields: Any) -> Iterator[ModelServer]:
         http=DroppableProtocol,
         lifespan="off",
         ws="none",
+        timeout_keep_alive=int(PATIENCE_S),
     )
     running = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as door:
-        server.address = f"http://127.0.0.1:{door.getsockname()[1]}/v1"
+        server.address = f"http://127.0.0.1:{door.getsockname()[1]}/0/v1"
         thread = Thread(target=running.run, kwargs={"sockets": [door]}, name="model-stand-in", daemon=True)
         thread.start()
-        until = monotonic() + PATIENCE_S
-        while not running.started:
-            assert monotonic() < until and thread.is_alive(), "the stand-in did not start"
-            sleep(0.005)
+        wait_until(lambda: running.started or not thread.is_alive(), "the stand-in")
+        assert running.started, "the stand-in did not start"
         try:
             yield server
         finally:

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
+from app.backends.memory.copying import Copying, MarkedState
 from app.backends.memory.jobs import Jobs
 from app.backends.memory.keys import Keys
 from app.backends.memory.ledger import Ledger
 from app.backends.memory.memories import Memories
 from app.backends.memory.meter import DailyMeter
+from app.backends.memory.notes import Feed
 from app.backends.memory.search import Search
 from app.backends.memory.spaces import Spaces
-from app.backends.memory.state import State
 from app.backends.memory.working import Working
 from app.backends.memory.workspaces import Users, Workspaces
 from app.domain.embedding import EmbeddingIdentity
@@ -30,6 +31,8 @@ class Store:
     ledger: Ledger
     working: Working
     spaces: Spaces
+    feed: Feed
+    copying: Copying
 
     def close(self) -> None:
         """Finish what is queued; there is nothing to let go of."""
@@ -38,7 +41,7 @@ class Store:
 
 def open_store(*, identity: EmbeddingIdentity, clock: Clock) -> Store:
     """Make an empty store. `identity` is stamped on it with the first vector that is written."""
-    state = State(identity=identity, clock=clock)
+    state = MarkedState(identity=identity, clock=clock)
     return Store(
         memories=Memories(state),
         index=Search(state),
@@ -50,4 +53,6 @@ def open_store(*, identity: EmbeddingIdentity, clock: Clock) -> Store:
         ledger=Ledger(),
         working=Working(state),
         spaces=Spaces(state),
+        feed=Feed(state),
+        copying=Copying(state),
     )

@@ -70,6 +70,17 @@ def open_async_client(place: RedisPlace) -> Any:
     return redis.asyncio.Redis(host=host, port=port, db=place.database, **options)
 
 
+async def close_async_client(client: Any) -> None:
+    """Let go of a client's connections, and of those to Sentinels."""
+    if isinstance(client, redis.asyncio.RedisCluster):
+        await client.aclose()
+        return
+    await client.aclose(close_connection_pool=True)
+    manager = getattr(client.connection_pool, "sentinel_manager", None)
+    for sentinel in manager.sentinels if manager is not None else ():
+        await sentinel.aclose(close_connection_pool=True)
+
+
 class _LazyCluster:
     """A cluster's client asks for the members as soon as it is made; this waits for the first use."""
 

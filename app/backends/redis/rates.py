@@ -5,7 +5,7 @@ from hashlib import sha256
 from time import monotonic
 from typing import Any
 
-from app.backends.redis.connections import FAULTS, RedisPlace, open_async_client
+from app.backends.redis.connections import FAULTS, RedisPlace, close_async_client, open_async_client
 
 log = logging.getLogger("reme.rates")
 
@@ -62,4 +62,4 @@ class RedisRates:
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._client.aclose()
+        await close_async_client(self._client)

@@ -4,17 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.backends.folders import make_folder
-from app.backends.sqlite.connections import Pragmas, Readers, Writer, open_connection
+from app.backends.identities import ProcessEmbedding
+from app.backends.sqlite.connections import Pragmas, Readers, open_connection
+from app.backends.sqlite.copying import SqliteCopying
 from app.backends.sqlite.faults import translated
 from app.backends.sqlite.jobs import SqliteJobQueue
 from app.backends.sqlite.keys import SqliteKeyStore
 from app.backends.sqlite.ledger import SqliteLedger
+from app.backends.sqlite.marks import GuardedWriter
 from app.backends.sqlite.memories import SqliteMemoryStore
 from app.backends.sqlite.meter import SqliteMeter
+from app.backends.sqlite.notes import SqliteIndexFeed
 from app.backends.sqlite.schema import migrate
 from app.backends.sqlite.search import SqliteSearchIndex
 from app.backends.sqlite.spaces import SqliteVectorSpaces
-from app.backends.sqlite.stamp import ProcessEmbedding
 from app.backends.sqlite.users import SqliteUserStore
 from app.backends.sqlite.working import SqliteWorkingStore
 from app.backends.sqlite.workspaces import SqliteWorkspaceStore
@@ -40,6 +43,8 @@ class SqliteStore:
     ledger: SqliteLedger
     working: SqliteWorkingStore
     spaces: SqliteVectorSpaces
+    feed: SqliteIndexFeed
+    copying: SqliteCopying
 
     def close(self) -> None:
         """Write what is buffered and close the file."""
@@ -82,8 +87,9 @@ def open_store(
     except BaseException:
         connection.close()
         raise
-    writer, readers = Writer(connection), Readers(path, pragmas, vfs=vfs)
+    writer, readers = GuardedWriter(connection), Readers(path, pragmas, vfs=vfs)
     embedding = ProcessEmbedding(identity)
+    jobs = SqliteJobQueue(writer, readers, clock=clock)
     return SqliteStore(
         path=path,
         memories=SqliteMemoryStore(writer, readers, embedding=embedding, clock=clock),
@@ -91,9 +97,11 @@ def open_store(
         workspaces=SqliteWorkspaceStore(writer, readers, clock=clock),
         users=SqliteUserStore(writer, readers, clock=clock),
         keys=SqliteKeyStore(writer, readers),
-        jobs=SqliteJobQueue(writer, readers, clock=clock),
+        jobs=jobs,
         meter=SqliteMeter(writer, readers),
         ledger=SqliteLedger(writer, readers),
         working=SqliteWorkingStore(writer, readers, clock=clock),
         spaces=SqliteVectorSpaces(writer, readers, embedding=embedding),
+        feed=SqliteIndexFeed(writer, readers, clock=clock),
+        copying=SqliteCopying(writer, readers, embedding=embedding, clock=clock, jobs=jobs),
     )

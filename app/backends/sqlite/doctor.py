@@ -21,8 +21,9 @@ from app.backends.sqlite.salvage import read_memories
 from app.backends.sqlite.schema import check_version, list_strange
 from app.backends.sqlite.stamp import read_identity, read_target
 from app.backends.sqlite.statements import select_number, select_row, select_rows
-from app.backends.sqlite.stored import hash_memory
-from app.backends.sqlite.tallies import count_bytes
+from app.backends.sqlite.vectors import sign_stored
+from app.backends.stored import hash_memory
+from app.backends.tallies import count_bytes
 from app.domain.memory import Memory
 from app.errors import StoreCorrupt, StoreError
 
@@ -217,7 +218,7 @@ def _check_vectors(connection: apsw.Connection) -> Iterator[Finding]:
     )
     for embedding, bits in pairs:
         whole = _bytes(embedding)[: len(_bytes(embedding)) // 2 * 2]
-        wrong += np.packbits(np.frombuffer(whole, "<f2") > 0).tobytes() != bits
+        wrong += sign_stored(np.frombuffer(whole, "<f2")) != bits
     if wrong:
         yield Finding(check="signs", problem="signs differ from their vectors", rows=wrong, repairable=True)
 

@@ -5,9 +5,11 @@ import apsw
 from app.backends.sqlite.derived import DerivedRows
 from app.backends.sqlite.rows import COLUMNS, UPDATE, read_memory, write_row
 from app.backends.sqlite.statements import select_row, select_rows
-from app.backends.sqlite.tallies import Tally
+from app.backends.sqlite.tallies import write_tally
+from app.backends.stored import blank_memory
+from app.backends.tallies import Tally
 from app.domain.identifiers import tick_hlc
-from app.domain.memory import Memory, Origin, Scope
+from app.domain.memory import Memory, Scope
 
 _SELECT = f"SELECT {COLUMNS} FROM chunks_default"
 
@@ -58,42 +60,13 @@ def _erase_rows(
     derived.forget_vectors(number for number, _, _ in found)
     for number, _, memory in found:
         seq, hlc = seq + 1, tick_hlc(hlc, now_ms)
-        blank = Memory(
-            id=memory.id,
-            scope=scope,
-            kind=memory.kind,
-            layer=memory.layer,
-            content="",
-            when_to_use="",
-            user_id="",
-            author="",
-            tags=(),
-            metadata={},
-            details={},
-            score=0.0,
-            frequency=0,
-            utility=0.0,
-            origin=Origin(),
-            source_ids=(),
-            slot="",
-            created_ms=memory.created_ms,
-            updated_ms=now_ms,
-            valid_from_ms=memory.valid_from_ms,
-            valid_to_ms=memory.valid_to_ms,
-            deleted_ms=now_ms if memory.deleted_ms is None else memory.deleted_ms,
-            superseded=memory.superseded,
-            revision_of=memory.revision_of,
-            seq=seq,
-            version=memory.version + 1,
-            hlc=hlc,
-            node_id=memory.node_id,
-        )
+        blank = blank_memory(memory, seq=seq, hlc=hlc, now_ms=now_ms)
         connection.execute(UPDATE, (*write_row(number, workspace, "", blank)[1:], number))
         tally.count(memory, -1)
         tally.count(blank)
         derived.touch(number, blank)
     derived.flush()
-    tally.write(connection, workspace)
+    write_tally(connection, tally, workspace)
     connection.execute("UPDATE store_clock SET seq = ?, hlc = ?", (seq, hlc))
     _forget_files(connection, scope, workspace)
     connection.execute("INSERT INTO chunks_fts_default (chunks_fts_default) VALUES ('optimize')")

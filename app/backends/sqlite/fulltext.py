@@ -8,18 +8,16 @@ in texts of some hundred characters a term rarely stands twice.
 """
 
 from collections.abc import Sequence
-from math import inf, log
+from math import log
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from app.backends.common_terms import CommonTerms
 from app.backends.sqlite.statements import select_numbers
 from app.backends.sqlite.tokens import encode_text, list_terms
-
-CAP, TERMS = 3000, 8
-_REMEMBERED = 50_000
-K1, B = 1.2, 0.75
+from app.backends.words import CAP, K1, TERMS, B
 
 Indexed = tuple[int, str]
 
@@ -39,27 +37,6 @@ def delete_terms(connection: apsw.Connection, texts: Sequence[Indexed]) -> None:
     connection.executemany(
         "INSERT INTO chunks_fts_default (chunks_fts_default, rowid, text) VALUES ('delete', ?, ?)", texts
     )
-
-
-class CommonTerms:
-    """Remembers which terms are too common to search by, so that they are not counted on every query.
-
-    A term that was common is looked at again when its workspace has lost a tenth of its memories.
-    May be used from any thread.
-    """
-
-    def __init__(self) -> None:
-        self._populations: dict[tuple[str, int], int] = {}
-
-    def includes(self, term: str, cap: int, population: int) -> bool:
-        """Whether more than `cap` texts are known to have a term, in a workspace of so many texts."""
-        return population >= 0.9 * self._populations.get((term, cap), inf)
-
-    def add(self, term: str, cap: int, population: int) -> None:
-        """Remember a term that more than `cap` texts have."""
-        if len(self._populations) >= _REMEMBERED:
-            self._populations.clear()
-        self._populations[term, cap] = population
 
 
 def weigh_texts(

@@ -8,9 +8,9 @@ from typing import Any
 
 import apsw
 
+from app.backends.documents import dump_json
+from app.backends.receipts import RECEIPT_MS
 from app.backends.sqlite.connections import Readers, Writer
-from app.backends.sqlite.memories import RECEIPT_MS
-from app.backends.sqlite.rows import dump_json
 from app.backends.sqlite.statements import list_places, select_row, select_rows
 from app.backends.sqlite.workspaces import ensure_workspace
 from app.domain.change import Receipt

@@ -5,8 +5,8 @@ from typing import Any
 
 import apsw
 
+from app.backends.cursors import make_cursor, read_cursor
 from app.backends.sqlite.connections import Readers, Writer
-from app.backends.sqlite.cursors import make_cursor, read_cursor
 from app.backends.sqlite.statements import select_number, select_row, select_rows
 from app.domain.caps import NO_CAPS, WorkspaceCaps, check_cap, count_picousd, read_picousd
 from app.domain.memory import Scope

@@ -5,27 +5,29 @@ from collections.abc import Sequence
 
 import apsw
 
-from app.backends.sqlite.changes import ChangeWriter
+from app.backends.changes import ChangeWriter
+from app.backends.cursors import make_cursor, read_cursor
+from app.backends.documents import dump_json
+from app.backends.identities import ProcessEmbedding
+from app.backends.receipts import RECEIPT_MS, check_request, list_outcomes, miss_all, replay
 from app.backends.sqlite.connections import Readers, Writer
-from app.backends.sqlite.cursors import make_cursor, read_cursor
 from app.backends.sqlite.erasure import erase
 from app.backends.sqlite.moves import forget_moved
-from app.backends.sqlite.rows import COLUMNS, dump_json, find_workspace, read_memory
+from app.backends.sqlite.row_writer import RowWriter
+from app.backends.sqlite.rows import COLUMNS, find_workspace, read_memory
 from app.backends.sqlite.selection import select_filter
-from app.backends.sqlite.stamp import ProcessEmbedding, read_identity, write_identity
+from app.backends.sqlite.stamp import read_identity, write_identity
 from app.backends.sqlite.statements import list_places, round_up, select_row, select_rows
 from app.backends.sqlite.tallies import read_contents
 from app.backends.sqlite.workspaces import ensure_workspace
-from app.domain.change import Add, ChangeBatch, Changed, ChangeState, Committed
+from app.backends.tallies import EMPTY
+from app.domain.change import Add, ChangeBatch, Changed, Committed
 from app.domain.memory import Memory, Scope
 from app.domain.query import MemoryFilter, Page
 from app.domain.workspace import Contents
-from app.errors import IdempotencyConflict, NotFound
 from app.ports import Clock
 
-RECEIPT_MS = 24 * 3600 * 1000
 _SELECT = f"SELECT {COLUMNS} FROM chunks_default"
-_EMPTY = Contents(memories=0, by_kind={}, by_layer={}, text_bytes=0, users=0, tombstones=0)
 
 
 class SqliteMemoryStore:
@@ -43,16 +45,17 @@ class SqliteMemoryStore:
         now_ms = self._clock.now_ms()
         if batch.receipt is not None and (earlier := self._replay(connection, batch, now_ms)) is not None:
             return earlier
-        self._embedding.check(connection)
+        self._embedding.compare(read_identity(connection))
         identity = self._embedding.identity
         adds = any(isinstance(change, Add) for change in batch.changes)
         workspace = (
             ensure_workspace(connection, batch.scope, now_ms) if adds else find_workspace(connection, batch.scope)
         )
         if workspace is None:
-            outcomes = tuple(self._miss(batch, change) for change in batch.changes)
+            outcomes = miss_all(batch)
         else:
-            changes = ChangeWriter(connection, batch.scope, workspace, identity=identity, now_ms=now_ms)
+            rows = RowWriter(connection, batch.scope, workspace, now_ms=now_ms)
+            changes = ChangeWriter(rows, batch.scope, identity=identity, now_ms=now_ms)
             if batch.skip_missing:
                 changes.remember_graves(batch.changes)
             outcomes = tuple(changes.apply(change, skip_missing=batch.skip_missing) for change in batch.changes)
@@ -62,13 +65,6 @@ class SqliteMemoryStore:
         if batch.receipt is not None:
             self._keep_receipt(connection, batch, outcomes, now_ms)
         return Committed(outcomes=outcomes)
-
-    @staticmethod
-    def _miss(batch: ChangeBatch, change: object) -> Changed:
-        memory_id = str(getattr(change, "memory_id", ""))
-        if not batch.skip_missing:
-            raise NotFound(f"memory {memory_id} is not in workspace {batch.scope.workspace_id}")
-        return Changed(state=ChangeState.MISSING, memory_id=memory_id)
 
     def _replay(self, connection: apsw.Connection, batch: ChangeBatch, now_ms: int) -> Committed | None:
         scope, receipt = batch.scope, batch.receipt
@@ -82,20 +78,11 @@ class SqliteMemoryStore:
         )
         if row is None:
             return None
-        if row[0] != receipt.request_sha256:
-            raise IdempotencyConflict(
-                f"the Idempotency-Key {receipt.key[:80]!r} was used for another request: take a new key"
-            )
+        check_request(receipt, row[0])
         kept = json.loads(row[1])
         ids = [each[1] for each in kept]
         live = {memory.id: memory for memory in self._read(connection, scope, ids, deleted=False)}
-        return Committed(
-            outcomes=tuple(
-                Changed(state=ChangeState(state), memory_id=key, memory=live.get(key), superseded_ids=tuple(ended))
-                for state, key, ended in kept
-            ),
-            replayed=True,
-        )
+        return replay(kept, live)
 
     @staticmethod
     def _keep_receipt(
@@ -103,7 +90,6 @@ class SqliteMemoryStore:
     ) -> None:
         if batch.receipt is None:
             return
-        kept = [(each.state.value, each.memory_id, each.superseded_ids) for each in outcomes]
         connection.execute(
             "INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?)",
             (
@@ -111,7 +97,7 @@ class SqliteMemoryStore:
                 batch.scope.workspace_id,
                 batch.receipt.key,
                 batch.receipt.request_sha256,
-                dump_json(kept),
+                dump_json(list_outcomes(outcomes)),
                 now_ms,
             ),
         )
@@ -178,7 +164,7 @@ class SqliteMemoryStore:
         with self._readers.lend_snapshot() as connection:
             workspace = find_workspace(connection, scope)
             if workspace is None:
-                return _EMPTY
+                return EMPTY
             row = select_row(
                 connection,
                 "SELECT count(*) FROM users WHERE tenant_id = ? AND workspace_id = ?",

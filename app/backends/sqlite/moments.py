@@ -6,8 +6,9 @@ from weakref import WeakKeyDictionary
 
 import apsw
 
+from app.backends.identities import ProcessEmbedding
 from app.backends.sqlite.rows import find_workspace
-from app.backends.sqlite.stamp import ProcessEmbedding, read_generation
+from app.backends.sqlite.stamp import read_generation, read_identity
 from app.backends.sqlite.statements import select_number
 from app.domain.memory import Scope
 
@@ -59,5 +60,5 @@ class Moments:
     def check(self, connection: apsw.Connection, moment: Moment) -> None:
         """Raise `EmbeddingMismatch` where the store was built with another embedding than this process has."""
         if not moment.checked:
-            self._embedding.check(connection)
+            self._embedding.compare(read_identity(connection))
             moment.checked = True

@@ -17,7 +17,8 @@ from app.backends.sqlite.rows import COLUMNS, read_memory
 from app.backends.sqlite.salvage import read_by_number, read_memories
 from app.backends.sqlite.schema import ensure_facts, migrate
 from app.backends.sqlite.statements import Row, select_row, select_rows
-from app.backends.sqlite.tallies import Tally
+from app.backends.sqlite.tallies import write_tally
+from app.backends.tallies import Tally
 from app.errors import StoreBusy, StoreError
 
 PRIMARY_TABLES = (
@@ -138,7 +139,7 @@ def _rebuild_workspace(connection: apsw.Connection, workspace: int) -> None:
                 derived.add_stored_vector(row[0], memory, stored[0])
         derived.flush()
         last = rows[-1][0]
-    tally.write(connection, workspace)
+    write_tally(connection, tally, workspace)
 
 
 def _new_path(path: Path) -> Path:

@@ -8,15 +8,18 @@ import apsw
 
 from app.backends.sqlite.derived import DerivedRows
 from app.backends.sqlite.moves import forget_moved
-from app.backends.sqlite.rows import COLUMNS, INSERT, UPDATE, prefix_path, read_memory, write_row
+from app.backends.sqlite.rows import COLUMNS, INSERT, UPDATE, read_memory, write_row
 from app.backends.sqlite.statements import Row, list_places, round_up, select_number, select_row, select_rows
-from app.backends.sqlite.stored import Stored, hash_memory
-from app.backends.sqlite.tallies import Tally
+from app.backends.sqlite.tallies import write_tally
+from app.backends.stored import Stored, hash_memory, prefix_path
+from app.backends.tallies import Tally
 from app.domain.embedding import Vector
 from app.domain.identifiers import make_uuid7, tick_hlc
 from app.domain.memory import Memory, Scope, embedded_text
 
 _SELECT = f"SELECT {COLUMNS} FROM chunks_default"
+_STANDING = " AND deleted_at IS NULL AND superseded = 0"
+_NOT_ENDED = " AND (valid_to IS NULL OR valid_to > ?)"
 
 
 class RowWriter:
@@ -45,7 +48,7 @@ class RowWriter:
 
     # -- reading what this transaction sees
 
-    def select(self, where: str, *values: object) -> list[Stored]:
+    def _select(self, where: str, *values: object) -> list[Stored]:
         """The workspace's rows that meet a condition, collected ones included."""
         self.flush()
         rows = select_rows(self._connection, f"{_SELECT} WHERE workspace = ? AND {where}", (self.workspace, *values))
@@ -53,10 +56,27 @@ class RowWriter:
 
     def find(self, memory_id: str) -> Stored | None:
         """The row of an id, tombstones included."""
-        found = self.select("id = ?", memory_id)
+        found = self._select("id = ?", memory_id)
         return found[0] if found else None
 
-    def find_new(self, column: str, value: str, where: str = "", *values: object) -> Stored | None:
+    def find_taken(self, memory_id: str) -> Stored | None:
+        """The same for an id that is to be new."""
+        return self._find_new("id", memory_id)
+
+    def find_twin(self, digest: str) -> Stored | None:
+        """A row that stands and has not ended with this hash of its text."""
+        return self._find_new("hash", digest, f"{_STANDING}{_NOT_ENDED} LIMIT 1", self.now_ms)
+
+    def find_other_twin(self, digest: str, memory_id: str) -> Stored | None:
+        """The same of another memory than the one of this id."""
+        where = f"hash = ? AND id <> ?{_STANDING}{_NOT_ENDED} LIMIT 1"
+        return next(iter(self._select(where, digest, memory_id, self.now_ms)), None)
+
+    def list_standing(self, slot: str, *, user_id: str, kind: str) -> list[Stored]:
+        """The rows that stand and state a slot of a user."""
+        return self._select(f"slot = ? AND slot <> '' AND user_id = ? AND kind = ?{_STANDING}", slot, user_id, kind)
+
+    def _find_new(self, column: str, value: str, where: str = "", *values: object) -> Stored | None:
         """A row by its id or hash; what is collected is written first only if it may be among it."""
         if value in self._collected:
             self.flush()
@@ -77,7 +97,7 @@ class RowWriter:
 
     def list_family(self, found: Stored) -> list[Stored]:
         """A memory and its earlier revisions."""
-        return [found, *self.select("revision_of = ? AND revision_of <> ''", found.memory.id)]
+        return [found, *self._select("revision_of = ? AND revision_of <> ''", found.memory.id)]
 
     # -- writing
 
@@ -163,7 +183,7 @@ class RowWriter:
     def finish(self) -> None:
         """Write what is left, the sources, the tallies and the clock."""
         self.flush()
-        self._tally.write(self._connection, self.workspace)
+        write_tally(self._connection, self._tally, self.workspace)
         self._connection.executemany(
             "INSERT INTO files_default VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path, source) DO UPDATE SET"
             " hash = excluded.hash, mtime = excluded.mtime, size = size + excluded.size",

@@ -5,9 +5,11 @@ from functools import lru_cache
 
 import apsw
 
+from app.backends.documents import dump_json
 from app.backends.sqlite.statements import Row, select_row
-from app.domain.memory import Json, JsonObject, Layer, Memory, MemoryKind, Origin, Scope
-from app.errors import InvalidRequest, StoreCorrupt
+from app.backends.stored import prefix_path
+from app.domain.memory import JsonObject, Layer, Memory, MemoryKind, Origin, Scope
+from app.errors import StoreCorrupt
 
 COLUMNS = (
     "number, id, path, source, start_line, end_line, hash, text, updated_at, workspace, tenant_id, workspace_id, kind,"
@@ -16,9 +18,6 @@ COLUMNS = (
 )
 """The columns of `chunks_` in the order that `read_memory` and `write_row` use; `embedding` stays NULL."""
 
-SOURCES = 1_000
-"""The most source ids that are kept of a memory: what a caller may give (`app.service.limits`) holds when they join."""
-
 _PLACES = ", ".join("?" * len(COLUMNS.split(",")))
 INSERT = f"INSERT INTO chunks_default ({COLUMNS}) VALUES ({_PLACES})"
 UPDATE = (
@@ -26,18 +25,6 @@ UPDATE = (
     + ", ".join(f"{name.strip()} = ?" for name in COLUMNS.split(",")[1:])
     + " WHERE number = ?"
 )
-
-
-def dump_json(value: Json) -> str:
-    """Compact JSON; the common empty values without work."""
-    if not value and isinstance(value, dict | tuple | list):
-        return "{}" if isinstance(value, dict) else "[]"
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError) as fault:
-        raise InvalidRequest(
-            f"a value cannot be written as JSON ({fault}): use texts, finite numbers, lists, objects"
-        ) from fault
 
 
 def _load_object(text: str) -> JsonObject:
@@ -51,11 +38,6 @@ def _load_texts(text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _scope(tenant_id: str, workspace_id: str) -> Scope:
     return Scope(tenant_id=tenant_id, workspace_id=workspace_id)
-
-
-def prefix_path(scope: Scope) -> str:
-    """What a stored path begins with, so that (path, source) is unique over all workspaces."""
-    return f"{scope.tenant_id}/{scope.workspace_id}/"
 
 
 def read_memory(row: Row) -> Memory:

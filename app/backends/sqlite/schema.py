@@ -6,10 +6,15 @@ from importlib.resources import files
 from secrets import token_hex
 
 import apsw
+import numpy as np
 
 from app.backends.sqlite.statements import select_number, select_row, select_rows
+from app.backends.sqlite.vectors import sign_stored
 from app.errors import SchemaTooNew, StoreError
 
+_SIGNS, SIGNS = "signs", "2"
+"""How the store's signs were taken: 2 is after a rotation, which a store without this fact lacks."""
+_PART = 5_000
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 
@@ -28,7 +33,7 @@ def migrate(connection: apsw.Connection, *, now_ms: int) -> tuple[int, ...]:
     while another process writes.
     """
     known = list_migrations()
-    if not _list_missing(connection, known):
+    if not _list_missing(connection, known) and read_fact(connection, _SIGNS) == SIGNS:
         return ()
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -40,6 +45,8 @@ def migrate(connection: apsw.Connection, *, now_ms: int) -> tuple[int, ...]:
         for version, name, sql in missing:
             connection.execute(sql)
             connection.execute("INSERT INTO migrations VALUES (?, ?, ?, ?)", (version, name, _digest(sql), now_ms))
+        if read_fact(connection, _SIGNS) != SIGNS:
+            _sign_anew(connection)
         ensure_facts(connection)
         connection.execute("COMMIT")
     except BaseException:
@@ -94,6 +101,32 @@ def ensure_facts(connection: apsw.Connection) -> None:
     """Give a store the facts that every store has."""
     connection.execute("INSERT OR IGNORE INTO store_facts VALUES ('node_id', ?)", (token_hex(8),))
     connection.execute("INSERT OR IGNORE INTO store_facts VALUES ('generation', '1')")
+    connection.execute("INSERT OR IGNORE INTO store_facts VALUES (?, ?)", (_SIGNS, SIGNS))
+
+
+def _sign_anew(connection: apsw.Connection) -> None:
+    """Take the signs of every vector anew: a release before took them another way."""
+    reached = (-1, -1)
+    while True:
+        part = select_rows(
+            connection,
+            "SELECT b.workspace, b.number, v.embedding FROM chunks_bits_default b"
+            " JOIN chunks_vec_default v ON v.number = b.number"
+            " WHERE (b.workspace, b.number) > (?, ?) ORDER BY b.workspace, b.number LIMIT ?",
+            (*reached, _PART),
+        )
+        if not part:
+            break
+        connection.executemany(
+            "UPDATE chunks_bits_default SET bits = ? WHERE workspace = ? AND number = ?",
+            [
+                (sign_stored(np.frombuffer(stored, "<f2")), workspace, number)
+                for workspace, number, stored in part
+                if len(stored) % 2 == 0  # another one is damaged: `reme doctor` finds it
+            ],
+        )
+        reached = part[-1][:2]
+    write_fact(connection, _SIGNS, SIGNS)
 
 
 def read_fact(connection: apsw.Connection, name: str) -> str | None:

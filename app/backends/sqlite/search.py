@@ -8,16 +8,19 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from app.backends.common_terms import CommonTerms
+from app.backends.identities import ProcessEmbedding
 from app.backends.sqlite.connections import Readers
 from app.backends.sqlite.facet_masks import Rows
-from app.backends.sqlite.fulltext import CAP, CommonTerms, normalise_length, weigh_texts
+from app.backends.sqlite.fulltext import normalise_length, weigh_texts
 from app.backends.sqlite.moments import Moment, Moments
 from app.backends.sqlite.rows import COLUMNS, read_memory
 from app.backends.sqlite.signs import choose_least, count_differences
 from app.backends.sqlite.slab import Mask, Slab, SlabView
-from app.backends.sqlite.stamp import ProcessEmbedding
 from app.backends.sqlite.statements import list_places, round_up, select_rows
-from app.backends.sqlite.vectors import check_vector, read_vectors
+from app.backends.sqlite.vectors import read_vectors
+from app.backends.vectors import check_vector
+from app.backends.words import CAP, FILTERED_CAP
 from app.domain.embedding import Vector
 from app.domain.memory import Memory, Scope
 from app.domain.query import Candidate, MemoryFilter
@@ -32,7 +35,8 @@ So the number grows with the square root of the memories considered. Below a fil
 at least 400: of a tenth of 100,000 memories that a filter lets through, 200 find 0.95, because what is of one kind lies
 close together.
 """
-_FILTERED_CAP = 4 * CAP
+RESCORED_DIMENSIONS, RESCORED_TIMES = 512, 4.0
+"""The dimensions that the figures above were measured with, and how many times more are compared of fewer."""
 _GATHER_BELOW = 0.25
 
 
@@ -89,7 +93,7 @@ class SqliteSearchIndex:
             if found is None:
                 return []
             workspace, view, mask = found
-            cap = CAP if mask is None else _FILTERED_CAP
+            cap = CAP if mask is None else FILTERED_CAP
             numbers, weights = weigh_texts(connection, text, workspace, view.live, self._common, cap=cap)
         places, present = view.locate(numbers)
         if mask is not None:
@@ -193,17 +197,21 @@ class SqliteSearchIndex:
                     self._held_bytes -= self._slabs.pop(key).size_bytes
 
 
-def count_rescored(considered: int, limit: int, *, filtered: bool) -> int:
-    """How many candidates are compared by their vectors where so many memories are considered."""
+def count_rescored(considered: int, limit: int, dimensions: int, *, filtered: bool) -> int:
+    """How many candidates are compared by their vectors where so many memories are considered.
+
+    Fewer signs tell less: of vectors below 512 dimensions more are compared, which are as many bytes.
+    """
     grown = round(RESCORED * (considered / RESCORED_AT) ** 0.5)
-    return int(max(min(grown, RESCORED_MOST), RESCORED if filtered else RESCORED_LEAST, 2 * limit))
+    wanted = max(min(grown, RESCORED_MOST), RESCORED if filtered else RESCORED_LEAST)
+    return int(max(wanted * min(max(RESCORED_DIMENSIONS / dimensions, 1.0), RESCORED_TIMES), 2 * limit))
 
 
 def _scan(view: SlabView, mask: Mask | None, vector: Vector, limit: int | None) -> NDArray[np.intp]:
     """The rows worth comparing by their vectors: all, or the ones whose signs differ least from the query's."""
     allowed = view.columns["signed"] if mask is None else mask & view.columns["signed"]
     count = int(np.count_nonzero(allowed))
-    if limit is None or count <= (wanted := count_rescored(count, limit, filtered=mask is not None)):
+    if limit is None or count <= (wanted := count_rescored(count, limit, len(vector), filtered=mask is not None)):
         return np.flatnonzero(allowed)
     if count < _GATHER_BELOW * len(allowed):
         places = np.flatnonzero(allowed)

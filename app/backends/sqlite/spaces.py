@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import apsw
 
+from app.backends.identities import ProcessEmbedding
 from app.backends.sqlite.connections import Readers, Writer
 from app.backends.sqlite.moves import CREATE, DROP
+from app.backends.sqlite.notes import forget_notes
 from app.backends.sqlite.rows import find_workspace
 from app.backends.sqlite.stamp import (
-    ProcessEmbedding,
     raise_generation,
     read_identity,
     read_target,
@@ -16,7 +17,8 @@ from app.backends.sqlite.stamp import (
     write_target,
 )
 from app.backends.sqlite.statements import Row, select_number, select_row, select_rows
-from app.backends.sqlite.vectors import check_vector, pack_signs, pack_vector
+from app.backends.sqlite.vectors import pack_signs, pack_vector
+from app.backends.vectors import check_vector
 from app.domain.embedding import EmbeddingIdentity, Lacking, Vector
 from app.domain.memory import Scope, embedded_text
 from app.errors import InvalidRequest, StoreBusy
@@ -135,7 +137,7 @@ class SqliteVectorSpaces:
         """Keep vectors for live memories that lack one, of the embedding of this process and the store."""
 
         def work(connection: apsw.Connection) -> int:
-            self._embedding.check(connection)
+            self._embedding.compare(read_identity(connection))
             kept = 0
             for number, vector in vectors:
                 check_vector(vector, self._embedding.identity)
@@ -158,6 +160,7 @@ class SqliteVectorSpaces:
             if lacking:
                 raise StoreBusy(f"{lacking} memories lack a vector of {target}: go on with `reme reembed`")
             if target != read_identity(connection):
+                forget_notes(connection)  # they are for an index of other vectors
                 connection.execute(
                     "DELETE FROM chunks_vec_default; DELETE FROM chunks_bits_default;"
                     "INSERT INTO chunks_vec_default SELECT n.number, c.id, c.tenant_id, c.workspace_id, n.embedding"

@@ -1,10 +1,8 @@
-"""Counts by kind and layer, kept in step with every change so that nobody has to count."""
-
-from collections import Counter
+"""The table of counts by kind and layer."""
 
 import apsw
 
-from app.domain.memory import Memory
+from app.backends.tallies import Tally, sum_contents
 from app.domain.workspace import Contents
 
 _UPSERT = (
@@ -14,55 +12,14 @@ _UPSERT = (
 )
 
 
-def count_bytes(memory: Memory) -> int:
-    """The bytes of a memory's text."""
-    return len(memory.content.encode()) + len(memory.when_to_use.encode())
-
-
-class Tally:
-    """Collects what a transaction adds and takes away; earlier revisions do not count."""
-
-    def __init__(self) -> None:
-        self._live: Counter[tuple[str, str]] = Counter()
-        self._dead: Counter[tuple[str, str]] = Counter()
-        self._bytes: Counter[tuple[str, str]] = Counter()
-
-    def count(self, memory: Memory, sign: int = 1) -> None:
-        """Count a memory in (1) or out (-1) in the state that it is in."""
-        if memory.revision_of:
-            return
-        key = (memory.kind.value, memory.layer.value)
-        if memory.deleted_ms is not None:
-            self._dead[key] += sign
-        else:
-            self._live[key] += sign
-            self._bytes[key] += sign * count_bytes(memory)
-
-    def write(self, connection: apsw.Connection, workspace: int) -> None:
-        """Add what was collected to the workspace's tallies."""
-        keys = self._live.keys() | self._dead.keys()
-        rows = [(workspace, *key, self._live[key], self._dead[key], self._bytes[key]) for key in sorted(keys)]
-        connection.executemany(_UPSERT, rows)
+def write_tally(connection: apsw.Connection, tally: Tally, workspace: int) -> None:
+    """Add what was collected to the workspace's tallies."""
+    connection.executemany(_UPSERT, tally.list_rows(workspace))
 
 
 def read_contents(connection: apsw.Connection, workspace: int, users: int) -> Contents:
     """What a workspace holds, by its tallies."""
-    by_kind: Counter[str] = Counter()
-    by_layer: Counter[str] = Counter()
-    tombstones = text_bytes = 0
     rows = connection.execute(
         "SELECT kind, layer, memories, tombstones, text_bytes FROM tallies WHERE workspace = ?", (workspace,)
     )
-    for kind, layer, memories, dead, size in rows:
-        by_kind[kind] += memories
-        by_layer[layer] += memories
-        tombstones += dead
-        text_bytes += size
-    return Contents(
-        memories=by_kind.total(),
-        by_kind={kind: count for kind, count in by_kind.items() if count},
-        by_layer={layer: count for layer, count in by_layer.items() if count},
-        text_bytes=text_bytes,
-        users=users,
-        tombstones=tombstones,
-    )
+    return sum_contents(rows, users)

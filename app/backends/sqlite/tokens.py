@@ -17,38 +17,18 @@ keeps the document's table and tokenizer. Words share 655,360 code points, so of
 words about 7 % share theirs with another: the ranking blurs a little, isolation does not depend on it.
 """
 
-import re
-from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
-from unicodedata import normalize
 from zlib import crc32
 
-import snowballstemmer
+from app.backends.words import FIRST_CHARACTER, LONGEST_WORD, list_telling, split_words, stem_word
 
 _FIRST_WORD, _WORDS = 0x40000, 0xA0000
 _FIRST_MARK, _MARKS = 0xF0000, 0x1FFFE - 2
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
-_UNIT = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
-_LONGEST_WORD = 64
-
-# fmt: off
-STOP_WORDS = frozenset((
-    "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does", "for",
-    "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "is", "it", "its", "me", "my", "of",
-    "on", "or", "our", "she", "so", "that", "the", "their", "them", "then", "there", "they", "this", "to", "was",
-    "we", "were", "what", "when", "where", "which", "who", "why", "will", "with", "would", "you", "your",
-))
-# fmt: on
-"""English function words; they are indexed, but searched for only when a text has nothing else."""
-
-_stem_word = snowballstemmer.stemmer("english").stemWord
 
 
 @lru_cache(maxsize=65_536)
 def _encode_word(word: str) -> str:
-    stemmed = _stem_word(word) if word.isascii() and word.isalpha() else word
-    return chr(_FIRST_WORD + crc32(stemmed.encode()) % _WORDS)
+    return chr(_FIRST_WORD + crc32(stem_word(word).encode()) % _WORDS)
 
 
 def mark_workspace(number: int) -> str:
@@ -56,38 +36,22 @@ def mark_workspace(number: int) -> str:
     return chr(_FIRST_MARK + number % _MARKS)
 
 
-def split_words(text: str) -> list[str]:
-    """The words and CJK characters of a text: NFKC, without case."""
-    return _UNIT.findall(normalize("NFKC", text).casefold())
-
-
-def _encode(words: Sequence[str]) -> list[str]:
-    return [word if len(word) == 1 and word >= "\u3040" else _encode_word(word[:_LONGEST_WORD]) for word in words]
+def _encode(word: str) -> str:
+    return word if len(word) == 1 and word >= FIRST_CHARACTER else _encode_word(word[:LONGEST_WORD])
 
 
 def encode_text(text: str, workspace: int) -> tuple[str, int]:
     """What is indexed for a text in a workspace, and how many units it has."""
     mark = mark_workspace(workspace)
-    units = _encode(split_words(text))
+    units = [
+        word if len(word) == 1 and word >= FIRST_CHARACTER else _encode_word(word[:LONGEST_WORD])
+        for word in split_words(text)
+    ]
     return (mark + mark.join(units) + mark if units else ""), len(units)
 
 
 def list_terms(text: str, workspace: int) -> list[str]:
-    """The terms to look up for a query, each once: pairs of neighbouring CJK characters, a lone one, words."""
+    """The terms to look up for a query, each once, as windows of three characters."""
     mark = mark_workspace(workspace)
-    words = split_words(text)
-    telling = [word for word in words if word not in STOP_WORDS] or words
-    terms: dict[str, None] = {}
-    run: list[str] = []
-    for word in [*telling, ""]:
-        if len(word) == 1 and word >= "\u3040":
-            run.append(word)
-            continue
-        if len(run) == 1:
-            terms[mark + run[0] + mark] = None
-        for one, other in pairwise(run):
-            terms[one + mark + other] = None
-        run = []
-        if word:
-            terms[mark + _encode([word])[0] + mark] = None
-    return list(terms)
+    terms = (mark.join(term) if len(term) == 2 else f"{mark}{_encode(term[0])}{mark}" for term in list_telling(text))
+    return list(dict.fromkeys(terms))

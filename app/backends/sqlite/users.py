@@ -5,9 +5,9 @@ from typing import Any
 
 import apsw
 
+from app.backends.cursors import make_cursor, read_cursor
+from app.backends.documents import dump_json
 from app.backends.sqlite.connections import Readers, Writer
-from app.backends.sqlite.cursors import make_cursor, read_cursor
-from app.backends.sqlite.rows import dump_json
 from app.backends.sqlite.statements import select_row, select_rows
 from app.backends.sqlite.workspaces import ensure_workspace
 from app.domain.memory import JsonObject, Scope

@@ -9,9 +9,10 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from app.backends.sqlite.rotation import rotate
 from app.backends.sqlite.statements import list_places, round_up, select_rows
-from app.domain.embedding import EmbeddingIdentity, Vector
-from app.errors import EmbeddingMismatch, StoreCorrupt
+from app.domain.embedding import Vector
+from app.errors import StoreCorrupt
 
 _MANTISSA = 13
 """Single precision has 23 bits of mantissa, half precision 10."""
@@ -21,23 +22,19 @@ _OFFSET = np.float32(2.0**112)
 """Exponents count from 127 in single precision and from 15 in half precision."""
 
 
-def check_vector(vector: Vector, identity: EmbeddingIdentity) -> None:
-    """Raise `EmbeddingMismatch` for a vector of other dimensions than the store's."""
-    if vector.shape != (identity.dimensions,):
-        raise EmbeddingMismatch(
-            f"the store holds vectors of {identity}, this one has shape {vector.shape}: "
-            "configure that model, or move the store with `reme reembed`"
-        )
-
-
 def pack_vector(vector: Vector) -> bytes:
     """A vector in half precision, little-endian."""
     return vector.astype("<f2").tobytes()
 
 
 def pack_signs(vector: Vector) -> bytes:
-    """One bit a component: whether it is above zero in the precision that is stored."""
-    return np.packbits(vector.astype("<f2") > 0).tobytes()
+    """One bit a component: whether it is above zero in the precision that is stored, after a rotation."""
+    return sign_stored(vector.astype("<f2"))
+
+
+def sign_stored(stored: NDArray[np.float16]) -> bytes:
+    """The signs of a vector as it is stored."""
+    return np.packbits(rotate(stored) > 0).tobytes()
 
 
 def unpack_vectors(blobs: Sequence[bytes], dimensions: int) -> NDArray[np.float32]:

@@ -6,11 +6,12 @@ from typing import Any
 
 import apsw
 
+from app.backends.cursors import make_cursor, read_cursor
+from app.backends.documents import dump_json
 from app.backends.sqlite.connections import Readers, Writer
-from app.backends.sqlite.cursors import make_cursor, read_cursor
 from app.backends.sqlite.fulltext import delete_terms, encode_memory
 from app.backends.sqlite.moves import forget_workspace
-from app.backends.sqlite.rows import dump_json, find_workspace
+from app.backends.sqlite.rows import find_workspace
 from app.backends.sqlite.statements import select_row, select_rows
 from app.domain.memory import JsonObject, Scope
 from app.domain.query import Page

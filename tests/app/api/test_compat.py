@@ -15,6 +15,7 @@ from app.domain.access import LOCAL_ADMIN, Role
 from app.domain.memory import Scope
 from app.errors import InvalidRequest, StoreError
 from tests.app.api.world import services_of
+from tests.servers.waiting import PATIENCE_S
 
 Start = Callable[..., TestClient]
 TASK = {"content": "Drain the node first", "when_to_use": "deploying", "score": 0.8}
@@ -225,7 +226,7 @@ class TestDumps:
         def lines(text: str, entered: Event, other: Event) -> Iterator[dict[str, str]]:
             yield {"content": text}
             entered.set()
-            assert other.wait(10)
+            assert other.wait(PATIENCE_S)
             yield {"content": text}
 
         file, one, two = tmp_path / "u1.jsonl", Event(), Event()
@@ -234,7 +235,7 @@ class TestDumps:
                 threads.submit(write_dump, file, lines("one", one, two)),
                 threads.submit(write_dump, file, lines("two, which is longer", two, one)),
             ]
-            assert [dump.result(20) for dump in dumps] == [2, 2]
+            assert [dump.result(PATIENCE_S) for dump in dumps] == [2, 2]
         kept = [json.loads(line)["content"] for line in file.read_text().splitlines()]
         assert kept in (["one"] * 2, ["two, which is longer"] * 2)
         assert list(tmp_path.iterdir()) == [file]

@@ -74,7 +74,7 @@ def test_answers_are_as_declared(schema: Any, method: str, path: str) -> None:
     """No answer is a 5xx, and each has a status, a type and a shape that are declared."""
 
     @given(case=schema[path][method].as_strategy())
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     def hold(case: Any) -> None:
         case.call_and_validate(checks=CHECKS)
 

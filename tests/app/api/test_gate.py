@@ -93,13 +93,13 @@ def test_an_import_has_a_limit_of_its_own(open_client: Start) -> None:
 
 
 def test_a_key_may_make_so_many_requests_a_minute(open_client: Start) -> None:
-    client = open_client(access={"requests_per_minute": 3})
+    client = open_client(access={"requests_per_minute": 1})
     keys = services_of(client).keys
     first, second = (keys.issue(LOCAL_ADMIN, name=name, role=Role.READER, workspaces=("*",))[1] for name in ("a", "b"))
-    statuses = [client.get("/v1/workspaces", headers={"X-API-Key": first}).status_code for _ in range(4)]
-    assert statuses == [200, 200, 200, 429]
+    assert client.get("/v1/workspaces", headers={"X-API-Key": first}).status_code == 200
     answer = client.get("/v1/workspaces", headers={"X-API-Key": first})
-    assert 1 <= int(answer.headers["Retry-After"]) <= 20
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
     assert answer.json()["type"].endswith("rate-limited")
     assert client.post("/search", headers={"X-API-Key": first}, json={"query": "x"}).json()["success"] is False
     assert client.get("/v1/workspaces", headers={"X-API-Key": second}).status_code == 200

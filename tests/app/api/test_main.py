@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from app.errors import EmbeddingMismatch, SettingsError
 from app.main import create_app, create_worker_app
 from app.settings import WORKER_SETTINGS, Settings
 from app.telemetry.metrics import SHARED_DIRECTORY
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -95,7 +95,7 @@ class Server:
             headers={"Content-Type": "application/json", "Connection": "close", **(headers or {})},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
                 text, status = answer.read().decode(), answer.status
         except urllib.error.HTTPError as error:
             with error:
@@ -104,14 +104,11 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, free_port: int) -> Iterator[Server]:
     """A real server with two workers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     log = tmp_path / "reme.log"
     settings = make_settings(
-        tmp_path, http={"workers": 2, "port": port, "key_in_path": True}, log={"file": log, "level": "DEBUG"}
+        tmp_path, http={"workers": 2, "port": free_port, "key_in_path": True}, log={"file": log, "level": "DEBUG"}
     )
     process = subprocess.Popen(
         [
@@ -123,7 +120,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
             "--workers",
             "2",
             "--port",
-            str(port),
+            str(free_port),
+            "--timeout-worker-healthcheck",
+            f"{PATIENCE_S:.0f}",
         ],
         cwd=ROOT,
         env={**os.environ, **prepare_workers(settings).variables},
@@ -131,21 +130,20 @@ def server(tmp_path: Path) -> Iterator[Server]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    running = Server(port=port, process=process, log=log)
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if running.ask("/readyz")[0] == 200 and log.read_text().count('"message":"ready"') == 2:
-                break
-        except OSError:
-            pass
+    running = Server(port=free_port, process=process, log=log)
+
+    def is_ready() -> bool:
         assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+        try:
+            return running.ask("/readyz")[0] == 200 and log.read_text().count('"message":"ready"') == 2
+        except OSError:
+            return False
+
+    wait_until(is_ready, "two workers")
     yield running
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE_S)
 
 
 @pytest.mark.slow
@@ -156,9 +154,7 @@ def test_two_workers_are_one_service(server: Server) -> None:
         status, found = server.ask("/v1/workspaces/ws/search", {"query": "node"})
         assert (status, found["hits"][0]["memory"]["content"]) == (200, "drain the node")
     counted = 'reme_http_requests_total{method="POST",operation="search_memories",status="200"} 20.0'
-    deadline = time.monotonic() + 10
-    while counted not in server.ask("/metrics")[1]:
-        assert time.monotonic() < deadline  # a request is counted after it was answered
+    wait_until(lambda: counted in server.ask("/metrics")[1], counted)  # a request is counted after it was answered
     assert all(counted in server.ask("/metrics")[1] for _ in range(6))
     body = {"name": "k", "role": Role.USER.value, "workspaces": ["ws"]}
     secret = server.ask("/v1/admin/keys", body)[1]["secret"]
@@ -167,7 +163,7 @@ def test_two_workers_are_one_service(server: Server) -> None:
     assert {server.ask(f"/k/{secret}/v1/workspaces")[0] for _ in range(10)} == {200}
     assert server.ask(f"/k/{secret}/nowhere")[0] == 404
     server.process.send_signal(signal.SIGTERM)
-    output = server.process.communicate(timeout=30)[0]
+    output = server.process.communicate(timeout=PATIENCE_S)[0]
     written = server.log.read_text()
     assert secret not in output + written
     assert written.count('"message":"stopped"') == 2

@@ -1,7 +1,6 @@
 """Memories under /v1: one at a time, in batches, in pages, over time."""
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.app.api.world import services_of
+from tests.servers.waiting import wait_until
 
 Start = Callable[..., TestClient]
 WS = "/v1/workspaces/ws"
@@ -216,11 +216,9 @@ class TestBatches:
         answer = client.post(f"{WS}/memories:batch", json={"memories": [COFFEE]}, headers={"Prefer": prefer})
         assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "respond-async")
         assert answer.json()["state"] == "queued"
-        deadline = time.monotonic() + 10
-        while (job := client.get(answer.headers["Location"]).json())["state"] != "done":
-            assert time.monotonic() < deadline, job
-            time.sleep(0.02)
-        assert job["result"]["states"] == {"created": 1}
+        job = answer.headers["Location"]
+        wait_until(lambda: client.get(job).json()["state"] == "done", lambda: f"the end of {client.get(job).text}")
+        assert client.get(job).json()["result"]["states"] == {"created": 1}
         assert [item["content"] for item in client.get(f"{WS}/memories").json()["items"]] == ["Prefers coffee"]
 
     def test_a_job_that_is_not_there(self, client: TestClient) -> None:

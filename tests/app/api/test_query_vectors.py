@@ -12,6 +12,7 @@ from app.api.query_vectors import MOST, QueryVectors
 from app.backends.embedders.hashing import HashingEmbedder
 from app.domain.embedding import Vector
 from app.errors import ModelUnavailable
+from tests.servers.waiting import PATIENCE_S
 
 EMBEDDER = HashingEmbedder(dimensions=32)
 
@@ -26,7 +27,7 @@ class SlowEmbedder:
     def embed(self, texts: Sequence[str]) -> Vector:
         self.calls.append(list(texts))
         if len(self.calls) == 1:
-            assert self.may_go_on.wait(10)
+            assert self.may_go_on.wait(PATIENCE_S)
         if "bad" in texts:
             raise ModelUnavailable
         return EMBEDDER.embed_queries(texts)

@@ -11,6 +11,7 @@ from app.api.context import PATTERN_THREADS
 from app.domain.access import LOCAL_ADMIN
 from app.domain.memory import Scope
 from tests.app.api.world import services_of
+from tests.servers.waiting import PATIENCE_S
 
 LOG = "".join(f"line {number}: 一切正常 all is well\r\n" for number in range(1, 2_001))
 CALL = {"id": "c1", "type": "function", "function": {"name": "read_log", "arguments": "{}"}}
@@ -141,7 +142,7 @@ def test_searches_that_take_long_hold_up_no_reading(client: TestClient, monkeypa
 
     def search(*_: object, **__: object) -> tuple[()]:
         started.release()
-        end.wait(60)
+        end.wait(PATIENCE_S)
         return ()
 
     monkeypatch.setattr(type(services_of(client).working), "search", search)
@@ -149,8 +150,8 @@ def test_searches_that_take_long_hold_up_no_reading(client: TestClient, monkeypa
         searches = [threads.submit(post, client, f"{one}/search", pattern="x") for _ in range(PATTERN_THREADS + 1)]
         try:
             for _ in range(PATTERN_THREADS):
-                assert started.acquire(timeout=30)
-            assert threads.submit(client.get, f"{one}/text").result(timeout=10).text == LOG
+                assert started.acquire(timeout=PATIENCE_S)
+            assert threads.submit(client.get, f"{one}/text").result(timeout=PATIENCE_S).text == LOG
         finally:
             end.set()
         assert [each.result()["matches"] for each in searches] == [[]] * (PATTERN_THREADS + 1)

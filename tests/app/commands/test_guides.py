@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import click
 import pytest
 
 from tests.app.commands.test_command_line import COMMANDS
+from tests.servers.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 GUIDES = ("run-the-service", "api-keys", "change-the-embedding")
@@ -24,7 +24,7 @@ service=
 fail() { echo "FAILED: $*" >&2; cat service.log >&2; exit 1; }
 stop() { [ -z "$service" ] || { kill "$service"; wait "$service" || fail "the service ended with $?"; service=; }; }
 ready() {
-  for _ in $(seq 150); do
+  for _ in $(seq 900); do
     curl -sf "http://127.0.0.1:$REME_HTTP__PORT/readyz" >ready.json && return
     kill -0 "$service" || fail "$1"
     sleep 0.2
@@ -62,12 +62,13 @@ def write_script(guide: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("guide", GUIDES)
-def test_the_commands_of_a_guide_end_as_it_says(guide: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands_of_a_guide_end_as_it_says(
+    guide: str, place: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bash = shutil.which("bash")
     assert bash is not None
     assert shutil.which("curl") is not None, "the guides use curl: install it"
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = str(door.getsockname()[1])
+    port = str(free_port)
     for block in FENCE.finditer(read(guide)):
         name = re.search(r"file=(\S+)", block["info"])
         if name:
@@ -81,7 +82,7 @@ def test_the_commands_of_a_guide_end_as_it_says(guide: str, place: Path, monkeyp
         capture_output=True,
         text=True,
         check=False,
-        timeout=150,
+        timeout=5 * PATIENCE_S,
     )
     assert done.stdout.endswith("followed\n"), done.stdout[-2000:] + done.stderr[-3000:]
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -18,9 +18,9 @@ import pytest
 from app.commands.serve import describe_service
 from app.settings import load_settings
 from tests.app.commands.conftest import Runner
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow
-PATIENCE_S = 30.0
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - refused, or answered with a key only
 
 
@@ -39,17 +39,19 @@ class Service:
         self.address = self.printed.get("API", "").split(" ")[0]
 
     def get(self, path: str, key: str = "") -> tuple[int, str]:
-        answer = httpx.get(self.address + path, headers={"X-API-Key": key} if key else {}, timeout=10)
+        answer = httpx.get(self.address + path, headers={"X-API-Key": key} if key else {}, timeout=PATIENCE_S)
         return answer.status_code, answer.text
 
     def get_when_up(self, path: str, key: str = "") -> tuple[int, str]:
-        until = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                return self.get(path, key)
-            except httpx.TransportError:
-                assert time.monotonic() < until, self.log.read_text()
-                time.sleep(0.1)
+        answers: list[tuple[int, str]] = []
+
+        def is_up() -> bool:
+            with suppress(httpx.TransportError):
+                answers.append(self.get(path, key))
+            return bool(answers)
+
+        wait_until(is_up, self.log.read_text)
+        return answers[0]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -78,11 +80,6 @@ def serving(place: Path, *arguments: str, form: str = "serve") -> Iterator[Servi
         process.stdout.close()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_where_it_is_answers_and_stops_cleanly(place: Path, number: int) -> None:
     with serving(place, "--port", "0") as service:
@@ -100,11 +97,10 @@ def test_it_says_where_it_is_answers_and_stops_cleanly(place: Path, number: int)
         assert not [line for line in lines if line["level"] in ("ERROR", "WARNING")]
 
 
-def test_upstream_s_command_starts_it(place: Path) -> None:
-    port = free_port()
-    arguments = (f"http.port={port}", "llm.default.model_name=qwen3", "vector_store.default.backend=local")
+def test_upstream_s_command_starts_it(place: Path, free_port: int) -> None:
+    arguments = (f"http.port={free_port}", "llm.default.model_name=qwen3", "vector_store.default.backend=local")
     with serving(place, *arguments, form="backend=http") as service:
-        assert service.address == f"http://127.0.0.1:{port}"
+        assert service.address == f"http://127.0.0.1:{free_port}"
         assert service.get("/health") == (200, '{"status":"healthy"}')
         assert "llm.default.model_name" in service.log.read_text()
         assert service.stop() == 0

@@ -98,3 +98,28 @@ def test_a_line_without_end_is_cut() -> None:
     lines = list(read_lines(io.BytesIO(content), most=10, advance=counted.append))
     assert lines == ["x" * 11, "short\n", "y" * 11]
     assert sum(counted) == len(content)
+
+
+def test_files_of_other_software_are_recognised_and_what_is_left_out_is_told(reme: Runner, place: Path) -> None:
+    exported = {"results": [{"id": "1", "memory": "Ana likes tea", "user_id": "ana"}, {"id": "2", "memory": ""}]}
+    (place / "mem0.json").write_text(json.dumps(exported, indent=2), encoding="utf-8")
+    done = reme("import", "mem0.json")
+    assert (done.code, done.out) == (0, "mem0.json: 1 read, 1 created, 0 there already, 0 rejected\n")
+    assert "left out of mem0: 1 without a text" in done.err
+    assert "Ana likes tea" in reme("search", "tea").out
+    again = json.loads(reme("import", "mem0.json", "--json").out)
+    assert (again[0]["format"], again[0]["duplicates"], again[0]["left_out"]) == ("mem0", 1, {"without a text": 1})
+
+
+def test_a_dry_run_stores_nothing(reme: Runner, place: Path) -> None:
+    (place / "notes.txt").write_text('"green tea"\n"black tea"\n', encoding="utf-8")
+    done = reme("import", "notes.txt", "--format", "plain", "--user", "ana", "--dry-run")
+    assert (done.code, done.out) == (0, "notes.txt: 2 would be read, 0 rejected\n")
+    assert json.loads(reme("import", "notes.txt", "--user", "ana", "--json").out)[0]["created"] == 2
+
+
+def test_a_file_that_nobody_knows_is_one_line(reme: Runner, place: Path) -> None:
+    (place / "odd.json").write_text('{"rows": [1, 2]}', encoding="utf-8")
+    done = reme("import", "odd.json")
+    assert done.code == 2
+    assert "odd.json: the format of the file is not known: say it with --format" in done.err

@@ -13,7 +13,7 @@ from app.domain.change import Change, Changed, Delete, RecordUse, Restore, Updat
 from app.domain.memory import Layer, Memory, MemoryKind, MemoryPatch, Scope
 from app.domain.query import Comparison, Condition, MemoryFilter
 from app.errors import MemoryServiceError
-from tests.app.contract.backends import Backend
+from tests.app.contract.backends import Backend, searched_often
 from tests.app.contract.samples import (
     COSINE_ERROR,
     FOREIGN,
@@ -25,6 +25,8 @@ from tests.app.contract.samples import (
     scan_all,
     vector_of,
 )
+
+pytestmark = searched_often
 
 START_MS = 1_800_000_000_000
 TEXTS = ("green tea", "black coffee", "tea and coffee", "喜欢咖啡", "hot milk", "coffee coffee coffee")
@@ -191,9 +193,9 @@ class Player:
 )
 @given(script=SCRIPTS)
 def test_a_backend_agrees_with_the_one_in_ram(
-    open_backend: Callable[[], Backend], clock: SteppingClock, script: list[tuple[Scope, Step]]
+    open_next_backend: Callable[[], Backend], clock: SteppingClock, script: list[tuple[Scope, Step]]
 ) -> None:
-    players = [Player(open_backend(), clock), Player(open_store(identity=IDENTITY, clock=clock), clock)]
+    players = [Player(open_next_backend(), clock), Player(open_store(identity=IDENTITY, clock=clock), clock)]
     for player in players:
         player.play(script)
         for scope in (HERE, FOREIGN):

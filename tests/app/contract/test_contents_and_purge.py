@@ -6,7 +6,7 @@ from app.backends.clock import SteppingClock
 from app.domain.change import ChangeState, Delete, Receipt, Restore
 from app.domain.memory import Layer, MemoryKind
 from app.errors import NotFound
-from tests.app.contract.backends import Backend
+from tests.app.contract.backends import Backend, searched
 from tests.app.contract.samples import (
     FOREIGN,
     HERE,
@@ -22,6 +22,8 @@ from tests.app.contract.samples import (
     texts,
     updating,
 )
+
+pytestmark = searched
 
 
 def test_contents_are_counted_by_kind_and_layer(backend: Backend) -> None:

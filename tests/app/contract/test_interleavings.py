@@ -230,15 +230,18 @@ class Interleavings(RuleBasedStateMachine):
 
 
 def test_any_row_of_changes_leaves_what_the_ledger_says(
-    open_backend: Callable[[], Backend], clock: SteppingClock
+    open_next_backend: Callable[[], Backend], clock: SteppingClock, rows_of_changes: int
 ) -> None:
     class Started(Interleavings):
         def __init__(self) -> None:
-            super().__init__(open_backend, clock)
+            super().__init__(open_next_backend, clock)
 
     run_state_machine_as_test(
         Started,
         settings=settings(
-            max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=rows_of_changes,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )

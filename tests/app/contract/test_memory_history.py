@@ -7,7 +7,7 @@ from app.domain.change import ChangeState, Delete, Restore
 from app.domain.memory import MemoryKind
 from app.domain.query import MemoryFilter
 from app.errors import AlreadyExists, InvalidRequest
-from tests.app.contract.backends import Backend
+from tests.app.contract.backends import Backend, searched
 from tests.app.contract.samples import (
     FOREIGN,
     HERE,
@@ -23,6 +23,8 @@ from tests.app.contract.samples import (
     texts,
     updating,
 )
+
+pytestmark = searched
 
 
 def held(backend: Backend, text: str, as_of_ms: int | None, wanted: MemoryFilter | None = None) -> set[str]:

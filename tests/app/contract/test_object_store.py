@@ -2,30 +2,50 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from app.backends.clock import SystemClock
 from app.backends.objects import LocalObjectStore, RamObjectStore
+from app.backends.objects.oss import OssObjectStore
+from app.backends.objects.s3 import S3ObjectStore
 from app.errors import InvalidRequest, NotFound, PayloadTooLarge, StoreFull
 from app.ports import ObjectStore
+from tests.app.objects.places import place_oss, place_s3
+from tests.servers.oss import run_oss
 
 MOST = 1_000
 FOLDERS = ("a" * 32, "b" * 32)
 NAMES = [f"{folder}/{digit * 32}" for folder in FOLDERS for digit in "12"]
 
-FACTORIES: dict[str, Callable[[Path], ObjectStore]] = {
-    "local": lambda folder: LocalObjectStore(folder / "storage" / "objects", most_bytes=MOST),
-    "ram": lambda _: RamObjectStore(clock=SystemClock(), most_bytes=MOST),
-}
+KINDS = [
+    "local",
+    "ram",
+    pytest.param("seaweed", marks=pytest.mark.xdist_group("seaweed")),
+    pytest.param("ministack", marks=pytest.mark.xdist_group("ministack")),
+    "oss",
+]
 
 
-@pytest.fixture(params=list(FACTORIES))
+@pytest.fixture(params=KINDS)
 def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
-    """An empty store."""
-    yield FACTORIES[request.param](tmp_path)
+    """An empty store: here, in S3 of two makes, and in a stand-in for OSS."""
+    match request.param:
+        case "local":
+            yield LocalObjectStore(tmp_path / "storage" / "objects", most_bytes=MOST)
+        case "ram":
+            yield RamObjectStore(clock=SystemClock(), most_bytes=MOST)
+        case "oss":
+            with run_oss() as stand_in:
+                stand_in.new_bucket("reme")
+                yield OssObjectStore(place_oss(stand_in), most_bytes=MOST)
+        case name:
+            buckets = request.getfixturevalue(f"{name}_server")
+            with closing(S3ObjectStore(place_s3(buckets, buckets.new_bucket()), most_bytes=MOST)) as store:
+                yield store
 
 
 @pytest.mark.parametrize("content", [b"", b"tea", "茶\x00\r\n".encode(), bytes(range(256)), b"x" * MOST])

@@ -6,7 +6,7 @@ import pytest
 from app.domain.change import Add, Delete
 from app.domain.memory import MemoryKind
 from app.domain.query import MemoryFilter
-from tests.app.contract.backends import Backend
+from tests.app.contract.backends import Backend, searched
 from tests.app.contract.samples import (
     ALL,
     COSINE_ERROR,
@@ -25,6 +25,8 @@ from tests.app.contract.samples import (
     updating,
     vector_of,
 )
+
+pytestmark = searched
 
 
 def test_exact_search_agrees_with_numpy(backend: Backend) -> None:

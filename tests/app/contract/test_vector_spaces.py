@@ -7,7 +7,7 @@ import pytest
 from app.domain.change import Add, Delete, Restore
 from app.domain.memory import Scope
 from app.errors import EmbeddingMismatch, InvalidRequest, NotFound, StoreBusy
-from tests.app.contract.backends import Backend
+from tests.app.contract.backends import Backend, searched
 from tests.app.contract.samples import (
     ALL,
     COSINE_ERROR,
@@ -30,6 +30,8 @@ from tests.app.contract.samples import (
     updating,
     vector_of,
 )
+
+pytestmark = searched
 
 WIDE = OTHER_IDENTITY.dimensions
 

@@ -1,40 +1,26 @@
 """The store of what is known of offloads."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.backends.clock import SteppingClock
-from app.backends.memory.state import State
-from app.backends.memory.working import Working
-from app.backends.sqlite.connections import Pragmas, Readers, Writer, open_connection
-from app.backends.sqlite.schema import migrate
-from app.backends.sqlite.working import SqliteWorkingStore
 from app.domain.memory import Scope
 from app.domain.working import Offload, OffloadKind, Tier, identify, name_folder
 from app.errors import InvalidRequest, NotFound
 from app.ports import WorkingStore
-from tests.app.contract.samples import FOREIGN, HERE, IDENTITY, NO_ID, NOWHERE, THERE
+from tests.app.contract.backends import Backend
+from tests.app.contract.samples import FOREIGN, HERE, NO_ID, NOWHERE, THERE
 
 DAY_MS = 86_400_000
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, clock: SteppingClock) -> Iterator[WorkingStore]:
+@pytest.fixture
+def store(backend: Backend) -> WorkingStore:
     """An empty store."""
-    if request.param == "memory":
-        yield Working(State(identity=IDENTITY, clock=clock))
-        return
-    path = tmp_path / "memory.db"
-    connection = open_connection(path, Pragmas())
-    migrate(connection, now_ms=clock.now_ms())
-    writer, readers = Writer(connection), Readers(path, Pragmas())
-    yield SqliteWorkingStore(writer, readers, clock=clock)
-    readers.close()
-    writer.close()
+    return backend.working
 
 
 @pytest.fixture

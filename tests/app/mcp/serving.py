@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -20,8 +19,7 @@ from app.domain.access import LOCAL_ADMIN, Role
 from app.main import create_app
 from app.service.suite import Services
 from app.settings import Settings, load_settings
-
-PATIENCE_S = 30.0
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 
 def create_served_app() -> FastAPI:
@@ -69,15 +67,13 @@ def listening(app: Any) -> Iterator[str]:
     """The address of an ASGI application that a thread serves within."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         options: dict[str, Any] = {"log_config": None, "access_log": False, "ws": "none"}
-        server = uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=5, **options))
+        options |= {"timeout_keep_alive": int(PATIENCE_S), "timeout_graceful_shutdown": 5}
+        server = uvicorn.Server(uvicorn.Config(app, **options))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
         thread.start()
         try:
-            until = time.monotonic() + PATIENCE_S
-            while not server.started:
-                assert thread.is_alive()
-                assert time.monotonic() < until
-                time.sleep(0.01)
+            wait_until(lambda: server.started or not thread.is_alive(), "the server")
+            assert server.started
             yield f"http://127.0.0.1:{door.getsockname()[1]}"
         finally:
             server.should_exit = True

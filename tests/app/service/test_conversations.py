@@ -520,7 +520,7 @@ def test_who_may(room: Room) -> None:
 STATEMENTS = ["I live in Rome", "I live in Oslo", "I like tea", "I hate tea", "Hello", "我住在杭州", "我喜欢喝茶", "ok"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(STATEMENTS), min_size=1, max_size=8), st.lists(st.integers(1, 8), max_size=6))
 def test_however_a_conversation_is_cut_and_repeated_it_ends_alike(said: list[str], stops: list[int]) -> None:
     """Sent as it grows, with repetitions of what was sent so far, or all at once: the same stands at the end."""

@@ -53,7 +53,7 @@ def model(server: ModelServer) -> Iterator[OpenAILanguageModel]:
 
 @pytest.fixture
 def hasty_model(server: ModelServer) -> Iterator[OpenAILanguageModel]:
-    """A model that gives up soon, for the time of a fault."""
+    """A model that gives up soon, for the time of a fault; a good answer that comes late is such a fault as well."""
     with closing(_reach(server, timeout_s=0.2, deadline_s=0.5)) as made:
         yield made
 

@@ -302,7 +302,7 @@ class Counting:
 def test_a_claim_is_renewed_while_its_worker_works(bench: Bench) -> None:
     queue = Counting(bench.store.jobs)
     queue.enqueue(Scope(tenant_id="acme", workspace_id="w"), "add", {})
-    with Leases(queue, lease_ms=60, longest_s=30) as leases:
+    with Leases(queue, lease_ms=60, longest_s=3600) as leases:
         job = queue.claim(("add",), lease_ms=60)
         leases.hold(job)
         for _ in range(5):
@@ -314,7 +314,7 @@ def test_a_claim_is_renewed_while_its_worker_works(bench: Bench) -> None:
     bench.clock.step(60)
     again = queue.claim(("add",), lease_ms=60)
     assert (again.id, again.attempts) == (job.id, 2), "the round is over, and so is the claim"
-    with Leases(queue, lease_ms=60, longest_s=30) as leases:
+    with Leases(queue, lease_ms=60, longest_s=3600) as leases:
         leases.hold(job)
         count = queue.renewals
         sleep(0.1)

@@ -41,7 +41,11 @@ def test_the_ledger_is_the_providers_bill(bench: Bench) -> None:
         till = make_till(bench)
         model = MeteredModel(language, till=till, max_tokens=dict.fromkeys(ModelTask, MAX_TOKENS))
         embeddings = OpenAIEmbeddingModel(
-            model_name="text-embedding-3-small", api_base=server.address, api_key=KEY, dimensions=256
+            model_name="text-embedding-3-small",
+            api_base=server.address,
+            api_key=KEY,
+            dimensions=256,
+            query_deadline_s=60.0,
         )
         with closing(embeddings):
             embedder = CachingEmbedder(MeteredEmbedder(embeddings, till=till), 100)

@@ -18,6 +18,7 @@ from app.service.ranking import MS_PER_DAY
 from app.service.retrieval import THREADS, Retrieval
 from tests.app.service.conftest import Bench, draft, make_bench, principal
 from tests.app.service.test_ranking import memory
+from tests.servers.waiting import PATIENCE_S
 
 ADMIN = principal()
 
@@ -326,7 +327,7 @@ def test_the_keyword_leg_runs_beside_the_vector_leg() -> None:
             self.ran = threading.Event()
 
         def nearest(self, *arguments: Any, **named: Any) -> list[Candidate]:
-            assert self.ran.wait(10)
+            assert self.ran.wait(PATIENCE_S)
             return super().nearest(*arguments, **named)
 
         def matching(self, *arguments: Any, **named: Any) -> list[Candidate]:

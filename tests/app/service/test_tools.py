@@ -389,7 +389,7 @@ TOOL_CALLS = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(TOOL_CALLS, max_size=12))
 def test_any_calls_are_kept_and_summarised(calls: list[ToolCall]) -> None:
     shed = Shed(make_bench())

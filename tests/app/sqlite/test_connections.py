@@ -15,6 +15,7 @@ from app.domain.query import MemoryFilter
 from app.domain.usage import UsageRecord
 from app.errors import NotFound, StoreError
 from tests.app.sqlite.conftest import EMBEDDER, HERE, OpenStore, remember
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 
 def test_pieces_that_wait_together_are_committed_together(opened: OpenStore) -> None:
@@ -33,20 +34,19 @@ def test_pieces_that_wait_together_are_committed_together(opened: OpenStore) -> 
 
     def hold(_: apsw.Connection) -> None:
         held.set()
-        go.wait(10)
+        go.wait(PATIENCE_S)
 
     with ThreadPoolExecutor(21) as pool:
         first = pool.submit(writer.write, hold)
-        held.wait(10)
+        assert held.wait(PATIENCE_S)
         others = [
             pool.submit(writer.write, lambda c, n=n: c.execute("INSERT INTO probe VALUES (?)", (n,)).fetchall())
             for n in range(20)
         ]
-        while writer.waiting < 20:
-            threading.Event().wait(0.001)
+        wait_until(lambda: writer.waiting == 20, "twenty pieces")
         go.set()
         for future in [first, *others]:
-            future.result(10)
+            future.result(PATIENCE_S)
     writer.close()
     assert len(commits) == 2  # the piece that held the writer, then the twenty in one transaction
 
@@ -161,16 +161,15 @@ def test_counts_on_their_way_to_the_file_are_read(opened: OpenStore) -> None:
 
     def hold(_: apsw.Connection) -> None:
         held.set()
-        go.wait(10)
+        go.wait(PATIENCE_S)
 
     with ThreadPoolExecutor(3) as pool:
         store.meter.record([record])
         pool.submit(store.memories._writer.write, hold)
-        held.wait(10)
+        assert held.wait(PATIENCE_S)
         pool.submit(store.meter.flush)
-        while not store.meter._flushing.locked() or store.meter._counts:
-            threading.Event().wait(0.001)
+        wait_until(lambda: store.meter._flushing.locked() and not store.meter._counts, "counts on their way")
         reading = pool.submit(store.meter.read, "default")
-        threading.Event().wait(0.05)
+        threading.Event().wait(0.05)  # for the reader to begin; one that begins later finds the counts in the file
         go.set()
-        assert [line.calls for line in reading.result(10)] == [1]
+        assert [line.calls for line in reading.result(PATIENCE_S)] == [1]

@@ -15,6 +15,7 @@ from app.domain.spending import Payer, Reservation, SpendCap
 from app.errors import SpendCapReached
 from tests.app.contract.test_ledger import entry
 from tests.app.sqlite.conftest import EMBEDDER, OpenStore
+from tests.servers.waiting import PATIENCE_S
 
 PAYER = Payer(tenant_id="acme", workspace_id="project-1", key_id="k1", operation="extract")
 CAP = SpendCap(usd=Decimal("0.5"), since_ms=0)
@@ -81,7 +82,13 @@ def test_sums_of_days_survive_a_copy_of_the_entries(opened: OpenStore, tmp_path:
 
 def call_until_refused(path: Path, name: str) -> int:
     """Reserve and settle until the cap is reached; returns how many calls were made."""
-    store = open_store(path, identity=EMBEDDER.identity, clock=SystemClock(), synchronous="NORMAL")
+    store = open_store(
+        path,
+        identity=EMBEDDER.identity,
+        clock=SystemClock(),
+        synchronous="NORMAL",
+        busy_timeout_ms=int(PATIENCE_S * 1000),
+    )
     made = 0
     try:
         while True:

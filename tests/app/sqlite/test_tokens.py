@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.backends.sqlite.tokens import STOP_WORDS, encode_text, list_terms, mark_workspace
+from app.backends.sqlite.tokens import encode_text, list_terms, mark_workspace
+from app.backends.words import STOP_WORDS
 from tests.app.sqlite.conftest import HERE, OpenStore, remember
 
 

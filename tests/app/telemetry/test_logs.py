@@ -119,9 +119,10 @@ def test_secrets_are_masked_in_tracebacks() -> None:
     ],
 )
 def test_masking_takes_time_in_proportion(text: str) -> None:
-    started = time.perf_counter()
+    """The bound is for the processor and far above the 0.2 s that were measured: in proportion to the square it is hours."""
+    started_s = time.thread_time()
     Masker(LogSettings().mask).mask_text(text)
-    assert time.perf_counter() - started < 3
+    assert time.thread_time() - started_s < 60
 
 
 def test_numbers_that_json_does_not_know_become_texts() -> None:

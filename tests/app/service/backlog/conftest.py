@@ -1,6 +1,6 @@
 """Services whose embedder is a provider's, over one store that several processes may share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,6 +16,7 @@ from app.backends.models.embedding import OpenAIEmbeddingModel
 from app.backends.sqlite import open_store as open_file
 from app.domain.embedding import EmbeddingIdentity
 from app.domain.job import JobState
+from app.domain.language import Embedded
 from app.domain.query import SearchMode, SearchQuery
 from app.ports import Clock
 from app.service.backlog import FILL
@@ -26,12 +27,33 @@ from app.service.suite import Services
 from app.service.till import Till
 from tests.app.service.conftest import draft, principal
 from tests.app.service.suites import put_together
-from tests.standin import KEY, ModelServer, model_server
+from tests.standin import KEY, Fault, ModelServer, model_server
 
 ADMIN = principal()
 MODEL, DIMENSIONS = "text-embedding-3-small", 256
-LIMIT_S = 0.5
-"""Of each call of the provider, which answers in milliseconds."""
+LIMIT_S = 60.0
+"""Of each call of the provider, which answers in milliseconds, but not on a machine that is busy."""
+SHORT_S = 0.5
+"""The same where no answer comes."""
+
+
+class Provided:
+    """A provider's model that gives up soon while it is `hasty`."""
+
+    def __init__(self, address: str) -> None:
+        self._models = {hasty: make_model(address, SHORT_S if hasty else LIMIT_S) for hasty in (False, True)}
+        self.hasty = False
+
+    @property
+    def identity(self) -> EmbeddingIdentity:
+        return self._models[self.hasty].identity
+
+    def embed(self, texts: Sequence[str], *, query: bool = False) -> Embedded:
+        return self._models[self.hasty].embed(texts, query=query)
+
+    def close(self) -> None:
+        for model in self._models.values():
+            model.close()
 
 
 @dataclass(kw_only=True)
@@ -41,6 +63,7 @@ class Bench:
     clock: SteppingClock
     store: Storage
     services: Services
+    model: Provided
 
     def find(self, text: str, mode: SearchMode, workspace_id: str = "here") -> list[str]:
         result = self.services.retrieval.search(ADMIN, workspace_id, SearchQuery(text=text, mode=mode))
@@ -61,32 +84,37 @@ class Bench:
 
 
 def make_bench(store: Storage, clock: SteppingClock, address: str, stack: ExitStack) -> Bench:
-    model = stack.enter_context(closing(make_model(address)))
+    model = stack.enter_context(closing(Provided(address)))
     till = Till(
         ledger=store.ledger, spending=Spending(ledger=store.ledger, clock=clock), meter=store.meter, clock=clock
     )
     services = put_together(store, MeteredEmbedder(model, till=till), RuleExtractor(), clock, parallel=True)
     stack.callback(services.close)
-    return Bench(clock=clock, store=store, services=services)
+    return Bench(clock=clock, store=store, services=services, model=model)
 
 
-def make_model(address: str) -> OpenAIEmbeddingModel:
+def make_model(address: str, limit_s: float) -> OpenAIEmbeddingModel:
     return OpenAIEmbeddingModel(
         model_name=MODEL,
         api_base=address,
         api_key=KEY,
         dimensions=DIMENSIONS,
-        timeout_s=LIMIT_S,
-        deadline_s=LIMIT_S,
-        query_deadline_s=LIMIT_S,
+        timeout_s=limit_s,
+        deadline_s=limit_s,
+        query_deadline_s=limit_s,
         rest_s=0.0,
         requests_per_minute=100_000,
     )
 
 
+def break_down(server: ModelServer) -> None:
+    """Answer all with 500 and ask for an hour, so that nobody waits before the next attempt."""
+    server.fail(Fault.SERVER_ERROR, times=None, retry_after="3600")
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[ModelServer]:
-    import_module("openai.resources.embeddings")  # before anything is timed
+    import_module("openai.resources.embeddings")  # takes longer than the hasty wait
     with model_server() as started:
         yield started
 

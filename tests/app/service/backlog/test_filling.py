@@ -11,7 +11,7 @@ from app.domain.query import MemoryFilter, SearchMode, SearchQuery
 from app.errors import EmbeddingMismatch, SettingsError, StoreBusy
 from app.service.backlog import MINUTE_MS, PORTION, WAITS_MS
 from app.service.memories import Memories
-from tests.app.service.backlog.conftest import ADMIN, DIMENSIONS, MODEL, Bench
+from tests.app.service.backlog.conftest import ADMIN, DIMENSIONS, MODEL, Bench, break_down
 from tests.app.service.conftest import draft
 from tests.standin import Fault, ModelServer
 
@@ -22,8 +22,10 @@ HERE = Scope(tenant_id="acme", workspace_id="here")
 def test_what_is_added_while_the_provider_fails_is_found_by_words_and_later_by_meaning(
     bench: Bench, server: ModelServer, fault: Fault
 ) -> None:
-    server.fail(fault, times=None)
+    server.fail(fault, times=None, retry_after="3600")
+    bench.model.hasty = fault is Fault.HANG
     bench.add("green tea", "black coffee")
+    bench.model.hasty = False
     assert bench.find("tea", SearchMode.KEYWORD) == ["green tea"]
     server.recover()
     assert bench.find("green tea", SearchMode.VECTOR) == []
@@ -39,7 +41,7 @@ def test_changes_and_restorations_are_kept_as_well(bench: Bench, server: ModelSe
     bench.add("green tea", "milk")
     tea, milk = bench.services.memories.scan(ADMIN, "here", MemoryFilter()).items
     bench.services.memories.delete(ADMIN, "here", [milk.id])
-    server.fail(Fault.SERVER_ERROR, times=None)
+    break_down(server)
     bench.services.memories.update(ADMIN, "here", tea.id, MemoryPatch(content="black coffee"))
     bench.services.memories.restore(ADMIN, "here", milk.id)
     assert bench.find("coffee", SearchMode.KEYWORD) == ["black coffee"]
@@ -71,7 +73,7 @@ def test_a_provider_that_fails_for_all_is_asked_once_a_minute(bench: Bench, serv
     for number in range(5):
         bench.add("green tea", workspace_id=f"w{number}")
     server.recover()
-    server.fail(Fault.SERVER_ERROR, times=None)
+    break_down(server)
     bench.clock.step(MINUTE_MS)
     assert [bench.services.jobs.work(), bench.services.jobs.work()] == [1, 0]
     server.recover()
@@ -81,7 +83,7 @@ def test_a_provider_that_fails_for_all_is_asked_once_a_minute(bench: Bench, serv
 
 
 def test_a_text_that_is_refused_does_not_hold_up_the_others(bench: Bench, server: ModelServer) -> None:
-    server.fail(Fault.SERVER_ERROR, times=None)
+    break_down(server)
     bench.add(*(f"note {number}" for number in range(PORTION + 5)))
     server.recover()
     server.fail(Fault.BAD_REQUEST, times=2)
@@ -102,7 +104,7 @@ def test_each_workspace_pays_and_a_cap_holds_up_only_its_own(bench: Bench, serve
     assert bench.find("tea", SearchMode.KEYWORD) == ["green tea"]
     answer = bench.services.retrieval.search(ADMIN, "here", SearchQuery(text="tea"))
     assert (answer.mode, answer.degraded, len(answer.hits)) == (SearchMode.KEYWORD, "spend-cap-reached", 1)
-    server.fail(Fault.SERVER_ERROR, times=None)
+    break_down(server)
     bench.add("black coffee", workspace_id="there")
     server.recover()
     bench.clock.step(MINUTE_MS)
@@ -156,7 +158,7 @@ def test_a_job_that_cannot_be_queued_fails_no_write(
     def refuse(*_: object, **__: object) -> None:
         raise StoreBusy
 
-    server.fail(Fault.SERVER_ERROR, times=None)
+    break_down(server)
     with monkeypatch.context() as broken:
         broken.setattr(bench.store.jobs, "enqueue", refuse)
         bench.add("green tea")
@@ -169,7 +171,7 @@ def test_a_job_that_cannot_be_queued_fails_no_write(
 
 
 def test_a_workspace_that_was_deleted_is_not_made_again(bench: Bench, server: ModelServer) -> None:
-    server.fail(Fault.SERVER_ERROR, times=None)
+    break_down(server)
     bench.add("green tea")
     bench.services.workspaces.delete(ADMIN, "here")
     server.recover()

@@ -14,7 +14,8 @@ import pytest
 from app.backends.clock import SteppingClock
 from app.domain.query import SearchMode
 from app.service.backlog import MINUTE_MS, PORTION
-from tests.app.service.backlog.conftest import Bench, make_bench, open_shared
+from tests.app.service.backlog.conftest import Bench, break_down, make_bench, open_shared
+from tests.servers.waiting import PATIENCE_S
 from tests.standin import Fault, ModelServer
 
 
@@ -41,7 +42,7 @@ def test_another_process_finds_what_was_filled(open_bench: Callable[[], Bench], 
     writer, reader = open_bench(), open_bench()
     writer.add("milk")
     assert reader.find("green tea", SearchMode.VECTOR) == ["milk"]
-    server.fail(Fault.SERVER_ERROR, times=None)
+    break_down(server)
     writer.add("green tea")
     server.recover()
     assert reader.find("green tea", SearchMode.VECTOR) == ["milk"]
@@ -52,7 +53,7 @@ def test_another_process_finds_what_was_filled(open_bench: Callable[[], Bench], 
 
 def test_two_processes_fill_each_memory_once(open_bench: Callable[[], Bench], server: ModelServer) -> None:
     benches = open_bench(), open_bench()
-    server.fail(Fault.SERVER_ERROR, times=None)
+    break_down(server)
     for number in range(4):
         benches[0].add(*(f"note {each}" for each in range(PORTION)), workspace_id=f"w{number}")
     server.recover()
@@ -97,14 +98,14 @@ def fill_and_die(folder: str, address: str, now_ms: int) -> None:
 def run_until_killed(target: Callable[..., None], *arguments: object) -> None:
     process = get_context("spawn").Process(target=target, args=arguments)
     process.start()
-    process.join(60)
+    process.join(PATIENCE_S)
     assert process.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.slow
 def test_a_kill_loses_nothing(open_bench: Callable[[], Bench], server: ModelServer, tmp_path: Path) -> None:
     bench = open_bench()
-    server.fail(Fault.SERVER_ERROR, times=None)
+    break_down(server)
     run_until_killed(add_and_die, str(tmp_path), server.address, bench.clock.now_ms())
     assert bench.find("tea", SearchMode.KEYWORD) == ["green tea"]
     assert bench.queued() == []

@@ -91,7 +91,7 @@ def is_instruction(message: JsonObject) -> bool:
     return message["role"] == "system" and isinstance(message["content"], str)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     said=conversations(),
     mode=st.sampled_from(list(WorkingMode)),

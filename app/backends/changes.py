@@ -1,31 +1,23 @@
-"""Applies a batch of changes inside one transaction."""
+"""What each change of a batch means for the rows of a workspace, in every store that keeps rows."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-import apsw
-
-from app.backends.sqlite.row_writer import RowWriter
-from app.backends.sqlite.rows import SOURCES
-from app.backends.sqlite.stored import Stored, check_version, hash_draft, hash_memory, patch_memory
-from app.backends.sqlite.vectors import check_vector
+from app.backends.rows import Rows
+from app.backends.stored import SOURCES, Stored, check_version, hash_draft, hash_memory, patch_memory
+from app.backends.vectors import check_vector
 from app.domain.change import Add, Change, Changed, ChangeState, Delete, RecordUse, Restore, Update
 from app.domain.embedding import EmbeddingIdentity, Vector
 from app.domain.identifiers import make_uuid7
 from app.domain.memory import Layer, Memory, MemoryDraft, Scope
 from app.errors import AlreadyExists, InvalidRequest, NotFound
 
-_STANDING = " AND deleted_at IS NULL AND superseded = 0"
-_NOT_ENDED = " AND (valid_to IS NULL OR valid_to > ?)"
-
 
 class ChangeWriter:
     """Decides what each change means for the rows of one workspace; `finish` writes what was collected."""
 
-    def __init__(
-        self, connection: apsw.Connection, scope: Scope, workspace: int, *, identity: EmbeddingIdentity, now_ms: int
-    ) -> None:
-        self._rows = RowWriter(connection, scope, workspace, now_ms=now_ms)
+    def __init__(self, rows: Rows, scope: Scope, *, identity: EmbeddingIdentity, now_ms: int) -> None:
+        self._rows = rows
         self._scope, self._identity, self._now_ms = scope, identity, now_ms
         self._graves: dict[str, Memory] = {}
         self.wrote_vector = False
@@ -90,7 +82,7 @@ class ChangeWriter:
 
     def _find_twin(self, draft: MemoryDraft, digest: str) -> Stored | None:
         """The row that a draft repeats: the one of its id, else a current one with its text."""
-        taken = self._rows.find_new("id", draft.id) if draft.id else None
+        taken = self._rows.find_taken(draft.id) if draft.id else None
         if taken is not None:
             if taken.memory.deleted_ms is None and hash_memory(taken.memory) == digest:
                 return taken
@@ -100,7 +92,7 @@ class ChangeWriter:
             )
         if draft.revision_of:
             return None
-        return self._rows.find_new("hash", digest, f"{_STANDING}{_NOT_ENDED} LIMIT 1", self._now_ms)
+        return self._rows.find_twin(digest)
 
     def _join(self, twin: Stored, draft: MemoryDraft) -> Changed:
         """An exact duplicate adds what is new in tags, metadata and sources, and takes nothing away."""
@@ -124,9 +116,7 @@ class ChangeWriter:
         return not self._list_standing(memory, slot)
 
     def _list_standing(self, of: MemoryDraft | Memory, slot: str) -> list[Stored]:
-        return self._rows.select(
-            f"slot = ? AND slot <> '' AND user_id = ? AND kind = ?{_STANDING}", slot, of.user_id, of.kind.value
-        )
+        return self._rows.list_standing(slot, user_id=of.user_id, kind=of.kind.value)
 
     def _settle_slot(self, of: MemoryDraft | Memory, from_ms: int | None) -> tuple[tuple[str, ...], int | None]:
         """The ids that a statement of a slot ends, and from when on a later statement stands in its place.
@@ -224,8 +214,8 @@ class ChangeWriter:
         """Raise `AlreadyExists` where a memory would stand that says what another one says."""
         if memory.superseded:
             return
-        where = f"hash = ? AND id <> ?{_STANDING}{_NOT_ENDED} LIMIT 1"
-        for twin in self._rows.select(where, hash_memory(memory), memory.id, self._now_ms):
+        twin = self._rows.find_other_twin(hash_memory(memory), memory.id)
+        if twin is not None:
             raise AlreadyExists(
                 f"memory {twin.memory.id} says the same as memory {memory.id} would: change or delete one of the two"
             )

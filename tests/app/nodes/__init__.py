@@ -1,0 +1,1 @@
+"""Several whole services over one database behave as one."""
