@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from benchmarks.corpus.preparation import EMBEDDED
-from benchmarks.engines.roster import ROSTER, find_entries
+from benchmarks.engines.roster import ROSTER, STORES, find_entries
 from benchmarks.errors import BenchmarkError
 from benchmarks.measurement import RESULTS, SIZES, Outcome, describe_surroundings, load_outcomes, stamp
 from benchmarks.processes import ROOT
@@ -19,6 +19,7 @@ from benchmarks.stand import Stand
 from benchmarks.suites.http import http
 from benchmarks.suites.limits import limits
 from benchmarks.suites.retrieve import filters, mix, retrieve, wide
+from benchmarks.suites.stores import stores
 from benchmarks.suites.writing import ingest, startup
 
 SUITES: Mapping[str, Callable[[Stand, str], Outcome]] = {
@@ -30,10 +31,12 @@ SUITES: Mapping[str, Callable[[Stand, str], Outcome]] = {
     "http": http,
     "ingest": ingest,
     "wide": wide,
+    "stores": stores,
 }
 """In the order in which `all` runs them: the single writes of `ingest` leave traces in stores, so others come first."""
 PLAN = (
     *(("retrieve", "1k"), ("retrieve", "10k")),
+    *(("stores", "1k"), ("stores", "10k")),
     *((suite, "100k") for suite in SUITES),
     *(("limits", "1m"), ("retrieve", "1m"), ("ingest", "1m")),
 )
@@ -110,7 +113,7 @@ def main(
     except BenchmarkError as fault:
         raise click.ClickException(str(fault)) from fault
     if report is not None:
-        write_report(report, load_outcomes(), ROSTER)
+        write_report(report, load_outcomes(), (*ROSTER, *STORES))
         _say(f"wrote {report}")
     if failed:
         raise click.ClickException("; ".join(failed))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.corpus.memories import WORKSPACES
-from benchmarks.engines.roster import OURS, Entry
+from benchmarks.engines.roster import EMBEDDED_STORE, OURS, Entry
 from benchmarks.goals import GOALS, SERVICE_LEVELS, Goal, judge
 from benchmarks.measurement import SIZES, Measurement, Outcome
 from benchmarks.rounds import FEWEST
@@ -15,6 +15,7 @@ TITLES = {
     "mix": f"{WORKSPACES} workspaces",
     "filters": "Filters",
     "wide": "1,024 dimensions",
+    "stores": "The service over every store",
     "ingest": "Writing",
     "startup": "Start and memory",
     "http": "Over HTTP",
@@ -38,6 +39,13 @@ _COLUMNS: dict[str, tuple[tuple[str, str, bool], ...]] = {
         ("generator_cpu", "generator cores", False),
         ("ready_s", "ready s", False),
         ("rss_mb", "RSS MB", False),
+    ),
+    "loading and memory": (
+        ("rows_per_s", "memories/s", True),
+        ("rows_per_s_with_index", "with index/s", True),
+        ("rss_mb", "RSS MB", False),
+        ("server_mb", "server's RAM MB", False),
+        ("file_mb", "on disk MB", True),
     ),
     "batches of 1,000": (
         ("rows_per_s", "memories/s", True),
@@ -164,7 +172,7 @@ def _write_ahead(outcomes: Sequence[Outcome]) -> list[str]:
     """Every case and figure in which a peer beats ours, so that none is overlooked in a table."""
     found = []
     for outcome in outcomes:
-        for one in outcome.measurements:
+        for one in outcome.measurements if outcome.suite != "stores" else ():
             own = outcome.find(one.case, OURS)
             if own is None or one.engine == OURS:
                 continue
@@ -177,6 +185,11 @@ def _write_ahead(outcomes: Sequence[Outcome]) -> list[str]:
     if not found:
         return ["## Where a peer is ahead", "", "Nowhere in these runs by more than 5 %.", ""]
     return ["## Where a peer is ahead", "", lead, "", *write_table(("case", "peer", "figure", "ratio", ""), found)]
+
+
+def _own(outcome: Outcome) -> str:
+    """What the others of a suite are compared with."""
+    return EMBEDDED_STORE if outcome.suite == "stores" else OURS
 
 
 def _aside(one: Measurement) -> str:
@@ -213,13 +226,13 @@ def _write_outcome(outcome: Outcome) -> list[str]:
             head += [title, "ratio"] if compared else [title]
         rows = []
         for one in sorted(chosen, key=lambda each: named.index(each.case)):
-            own = outcome.find(one.case, OURS)
-            cells = [one.case, f"**{one.engine}**" if one.engine == OURS else one.engine]
+            own = outcome.find(one.case, _own(outcome))
+            cells = [one.case, f"**{one.engine}**" if one.engine == _own(outcome) else one.engine]
             for key, _, compared in present:
                 few = "p95" in key and one.values.get("n", FEWEST) < FEWEST
                 cells.append("" if few else format_figure(one.values.get(key)))
                 if compared:
-                    ratio = None if own is None or one.engine == OURS else _ratio(one, own, key)
+                    ratio = None if own is None or one.engine == _own(outcome) else _ratio(one, own, key)
                     cells.append("" if ratio is None else f"{format_figure(ratio)}x")
             rows.append([*cells, one.note])
         lines += [f"### {TITLES[outcome.suite]}, {SIZES[outcome.size]:,} memories", ""] if not lines else []

@@ -289,5 +289,7 @@ def _mark(entry: Entry, dataset: Dataset) -> str:
         paths.append(PEERS / f"{entry.requirements}.txt")
     else:
         paths += sorted((ROOT / "app" / "backends" / "sqlite").glob("*"))
+        if entry.module != "ours":
+            paths += sorted((ROOT / "app" / "backends").glob("*/*.py"))
     parts += [sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
     return sha256(" ".join(parts).encode()).hexdigest()

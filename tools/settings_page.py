@@ -38,8 +38,8 @@ LANGUAGE_MEANINGS: Mapping[str, str] = {
 }
 SERVER_MEANINGS: Mapping[str, str] = {
     "postgres.connection_string": (
-        "Where PostgreSQL is, such as `postgresql://user:password@db.example.com:5432/reme_db`; a secret. Several hosts "
-        "may be named, and `target_session_attrs=read-write` finds the one that takes writes."
+        "Where PostgreSQL is, such as `postgresql://user:password@db.example.com:5432/reme_db`; a secret. Several "
+        "hosts may be named, and `target_session_attrs=read-write` finds the one that takes writes."
     ),
     "postgres.min_pool_size": "Connections that stay open in each process.",
     "postgres.max_pool_size": "Connections that a process opens at most.",
@@ -60,7 +60,7 @@ SERVER_MEANINGS: Mapping[str, str] = {
     "qdrant.port": "Port of its HTTP interface.",
     "qdrant.grpc_port": "Port of its gRPC interface.",
     "qdrant.prefer_grpc": "Use gRPC, which is faster for large uploads.",
-    "qdrant.https": "Encrypt the way to `qdrant.host`; an address of `qdrant.url` says it itself.",
+    "qdrant.https": "Encrypt the way to `qdrant.host`; null does where there is a key. `qdrant.url` says it itself.",
     "qdrant.api_key": "Key of Qdrant; a secret.",
     "qdrant.timeout_s": "Seconds that a call may take.",
     "qdrant.collection_name": "What the collection's name begins with; the embedding's mark follows.",

@@ -10,7 +10,7 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 fi
 echo "setup: creating $venv with $("$python" --version)"
 "$python" -m venv "$venv" || { echo "setup: 'python -m venv' failed; on Debian install python3-venv" >&2; exit 1; }
-echo "setup: installing $(grep -c '==' requirements.lock) pinned packages (about 1.2 GB the first time)"
+echo "setup: installing $(grep -c '==' requirements.lock) pinned packages (about 1.3 GB the first time)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 echo "setup: done; '$venv/bin/reme-size --help' is ready"

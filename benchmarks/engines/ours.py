@@ -7,12 +7,13 @@ to the disk before they return (synchronous=FULL).
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from app.backends.clock import SystemClock
 from app.backends.embedders.local import LocalEmbedder
-from app.backends.sqlite import SqliteStore, open_store
+from app.backends.sqlite import open_store
 from app.domain.access import DEFAULT_TENANT, LOCAL_ADMIN
 from app.domain.change import Add, ChangeBatch, Delete
 from app.domain.embedding import EmbeddingIdentity, Vector
@@ -53,8 +54,8 @@ class GivenEmbedder:
 class Ours:
     """The embedded store and the services above it."""
 
-    packages = ("reme-cloud", "apsw", "numpy")
-    legs = (VECTOR, HYBRID, PIPELINE)
+    packages: Sequence[str] = ("reme-cloud", "apsw", "numpy")
+    legs: Sequence[str] = (VECTOR, HYBRID, PIPELINE)
     fields = ("kind", "author", "tag", "channel", "created")
 
     def open(self, folder: Path, dimensions: int) -> None:
@@ -64,7 +65,7 @@ class Ours:
         if dimensions != identity.dimensions:
             identity = EmbeddingIdentity(model="synthetic", dimensions=dimensions)
         clock = SystemClock()
-        self._store: SqliteStore = open_store(folder / ".reme" / "memory.db", identity=identity, clock=clock)
+        self._store: Any = open_store(folder / ".reme" / "memory.db", identity=identity, clock=clock)
         self._given = GivenEmbedder(identity)
         self._retrievals = {
             leg: Retrieval(index=self._store.index, embedder=embedder, clock=clock, meter=self._store.meter)

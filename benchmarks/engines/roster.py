@@ -94,6 +94,52 @@ ROSTER = (
 )
 
 
+EMBEDDED_STORE = "sqlite"
+STORES = (
+    Entry(
+        name=EMBEDDED_STORE,
+        module="stores",
+        class_name="Embedded",
+        requirements="",
+        measured="the embedded store alone: signs in RAM and a rescore, FTS5; synchronous=FULL",
+    ),
+    Entry(
+        name="postgres",
+        module="stores",
+        class_name="OnPostgres",
+        requirements="",
+        measured="PostgreSQL 18 with pgvector 0.8 on this machine, HNSW (m 16, ef_construction 200, ef_search 256), "
+        "fsync on, default shared_buffers",
+    ),
+    Entry(
+        name="elasticsearch",
+        module="stores",
+        class_name="BesideElasticsearch",
+        requirements="",
+        measured="Elasticsearch 8.19 beside SQLite, 512 MB heap, HNSW (m 16, ef_construction 200, 256 candidates), one "
+        "shard, no copies; it ranks by words too",
+    ),
+    Entry(
+        name="chroma",
+        module="stores",
+        class_name="BesideChroma",
+        requirements="",
+        measured="a Chroma 1.5 server beside SQLite, HNSW (m 16, ef_construction 200, ef_search 256); words by SQLite",
+    ),
+    Entry(
+        name="qdrant",
+        module="stores",
+        class_name="BesideQdrant",
+        requirements="",
+        measured="a Qdrant server beside SQLite where QDRANT_URL names one; here the client's local mode, which "
+        "compares every vector in numpy and says nothing about the server; words by SQLite",
+        most_rows=10_000,
+        too_many="the client's local mode compares every vector in numpy",
+    ),
+)
+"""The service over each store that it can have."""
+
+
 def find_entries(names: str) -> tuple[Entry, ...]:
     """The engines of a list of names with commas, ours always first; all for an empty one."""
     if not names:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.backends.memory.filters import holds, passes
 from app.backends.memory.words import score_words, split_words
 from app.domain.embedding import Vector
+from app.domain.filters import holds, passes
 from app.domain.memory import Layer, Memory, Scope
 from app.domain.query import Candidate, SearchQuery
 from app.service.ranking import Collapse, Ranked, by_keywords, by_similarity, fuse, sort

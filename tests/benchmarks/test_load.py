@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load import HOST, Generator, Plan, Tally, read_requests
+from tests.servers.waiting import PATIENCE_S
 
 
 class SlowServer:
@@ -24,7 +25,7 @@ class SlowServer:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(PATIENCE_S)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -56,7 +57,7 @@ class SlowServer:
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
 
 
 @pytest.fixture
@@ -106,9 +107,9 @@ def test_an_open_loop_sends_when_it_is_due(server: SlowServer, tmp_path: Path) -
 
 def test_failures_and_repeats_are_counted(server: SlowServer, tmp_path: Path) -> None:
     tally = run(server, tmp_path, [["POST", "/busy", {}], ["POST", "/fine", {}]], seconds=0.3, clients=1)
-    assert tally.failed["503"] >= 2
-    assert len(tally.times_ms) >= 2
-    assert tally.repeats > 0
+    refused, answered = tally.failed["503"], len(tally.times_ms)
+    assert refused - answered in (0, 1), "they take turns, however many there is time for"
+    assert tally.repeats == max(0, refused + answered - 2)
 
 
 def test_requests_count_their_bytes(tmp_path: Path) -> None:

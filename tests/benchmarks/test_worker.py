@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import sys
 import types
 from collections.abc import Iterator, Sequence
@@ -169,7 +170,8 @@ def test_our_own_engine_answers_in_its_process(tmp_path: Path, dataset: Dataset)
 @pytest.mark.slow
 def test_a_worker_that_is_late_is_ended(tmp_path: Path) -> None:
     with WorkerProcess(ROSTER[0], tmp_path, tmp_path / "logs") as process:
+        process._process.send_signal(signal.SIGSTOP)
         with pytest.raises(EngineTooSlow, match="no answer to describe"):
-            process.ask("describe", timeout_s=0)
+            process.ask("describe", timeout_s=0.1)
         with pytest.raises(EngineFailed, match="ended"):
             process.ask("describe")
