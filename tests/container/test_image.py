@@ -4,9 +4,7 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.servers.waiting import PATIENCE_S, wait_until
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tools" / "container-root.sh"
 BASH = shutil.which("bash") or "bash"
-PATIENCE_S = 40.0
 MOST_MIB = 400
 """What the image may add to its base; 203 MiB in November 2026."""
 
@@ -72,16 +71,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def image(built: Path, tmp_path: Path) -> Image:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
-    return Image(built, tmp_path / "volume", port)
+def image(built: Path, tmp_path: Path, free_port: int) -> Image:
+    return Image(built, tmp_path / "volume", free_port)
 
 
 def ask(port: int, path: str, key: str = "", body: object = None) -> tuple[int, str]:
     headers = {"X-API-Key": key} if key else {}
     answer = httpx.request(
-        "GET" if body is None else "POST", f"http://127.0.0.1:{port}{path}", json=body, headers=headers, timeout=20
+        "GET" if body is None else "POST",
+        f"http://127.0.0.1:{port}{path}",
+        json=body,
+        headers=headers,
+        timeout=PATIENCE_S,
     )
     return answer.status_code, answer.text
 
@@ -123,11 +124,8 @@ def test_it_serves_read_only_without_privileges_and_keeps_its_memories(image: Im
     with log.open("w") as output:
         runner = subprocess.Popen(image.command("run"), stdout=output, stderr=subprocess.STDOUT, text=True)
     try:
-        until = time.monotonic() + PATIENCE_S
-        while not image.healthy():
-            assert runner.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.2)
+        wait_until(lambda: image.healthy() or runner.poll() is not None, log.read_text)
+        assert runner.poll() is None, log.read_text()
         service = first_process(runner)
         status = status_of(service)
         assert status["Uid"].split() == ["10001"] * 4
