@@ -193,5 +193,5 @@ def test_it_passes_on_that_the_server_is_gone() -> None:
         server, _ = door.accept()
         server.close()
         assert client.recv(1) == b""
-    with Proxy(HOST, 1) as proxy, connect(proxy) as client, pytest.raises(ConnectionResetError):
+    with Proxy(HOST, 1) as proxy, pytest.raises(ConnectionResetError), connect(proxy) as client:
         client.recv(1)
