@@ -24,11 +24,11 @@ from app.domain.language import ModelTask
 from app.domain.working import WorkingLimits, WorkingPolicy
 from app.errors import SettingsError
 from app.ports import Clock, Embedder, Meter, ObjectStore, VectorCache
+from app.ports.stores import Storage
 from app.service.embedding_cache import CachingEmbedder
 from app.service.metered_models import MeteredEmbedder, MeteredModel
 from app.service.reranking import ModelReranker
 from app.service.spending import Spending
-from app.service.storage import Storage
 from app.service.suite import Services, assemble
 from app.service.till import LAPSE_MS, Till
 from app.service.working import WorkingMemory

@@ -15,7 +15,7 @@ from app.backends.objects.cloud import Bucket
 from app.domain.embedding import EmbeddingIdentity
 from app.errors import SettingsError
 from app.ports import Clock, ObjectStore, SharedRates, VectorCache, VectorIndex
-from app.service.storage import Storage
+from app.ports.stores import Storage
 from app.settings import CacheSettings, ChromaSettings, ElasticsearchSettings, QdrantSettings, Settings
 from app.settings.secrets import reveal
 

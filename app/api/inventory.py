@@ -7,7 +7,7 @@ from time import monotonic
 
 from app.domain.access import DEFAULT_TENANT
 from app.domain.memory import Scope
-from app.service.storage import Storage
+from app.ports.stores import Storage
 from app.telemetry.metrics import StoreState
 
 REMEMBER_S = 15.0

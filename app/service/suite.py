@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from app.ports import Clock, Extractor, LanguageModel, Meter
+from app.ports.stores import Storage
 from app.service.backlog import VectorBacklog
 from app.service.conversations import Conversations
 from app.service.copies import NO_COPIES, AllCopies, Copies
@@ -20,7 +21,6 @@ from app.service.reembedding import Reembedding
 from app.service.reranking import Reranker
 from app.service.retrieval import Retrieval
 from app.service.spending import Spending
-from app.service.storage import Storage
 from app.service.tool_guidelines import ToolGuide
 from app.service.tools import Tools
 from app.service.transfers import Transfers

@@ -23,15 +23,12 @@ from app.ports import (
     IndexFeed,
     JobQueue,
     KeyStore,
-    MemoryStore,
     Meter,
-    SearchIndex,
     UserStore,
     VectorIndex,
-    VectorSpaces,
     WorkingStore,
-    WorkspaceStore,
 )
+from app.ports.stores import Storage
 
 __all__ = ["IndexState", "IndexedStore", "Store", "open_store"]
 
@@ -44,35 +41,11 @@ log = logging.getLogger("reme.index")
 
 
 @runtime_checkable
-class Store(Protocol):
+class Store(Storage, Protocol):
     """A store that notes what an index is to be told."""
 
     @property
-    def memories(self) -> MemoryStore: ...
-    @property
-    def index(self) -> SearchIndex: ...
-    @property
-    def workspaces(self) -> WorkspaceStore: ...
-    @property
-    def users(self) -> UserStore: ...
-    @property
-    def keys(self) -> KeyStore: ...
-    @property
-    def jobs(self) -> JobQueue: ...
-    @property
-    def meter(self) -> Meter: ...
-    @property
-    def ledger(self) -> Accounts: ...
-    @property
-    def working(self) -> WorkingStore: ...
-    @property
-    def spaces(self) -> VectorSpaces: ...
-    @property
     def feed(self) -> IndexFeed: ...
-    @property
-    def copying(self) -> Copying: ...
-
-    def close(self) -> None: ...
 
 
 S = TypeVar("S", bound=Store)

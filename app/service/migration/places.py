@@ -7,7 +7,7 @@ from app.domain.memory import Scope
 from app.domain.workspace import Workspace
 from app.errors import NotFound
 from app.ports import ObjectStore
-from app.service.storage import Storage
+from app.ports.stores import Storage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

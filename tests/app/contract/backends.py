@@ -10,7 +10,7 @@ import pytest
 from app.backends import indexed, memory, sqlite
 from app.domain.embedding import EmbeddingIdentity
 from app.ports import Clock, VectorIndex
-from app.service.storage import Storage
+from app.ports.stores import Storage
 from tests.app.databases import open_own_store
 from tests.app.indexed.telling import Dropped, open_told, open_untold
 from tests.app.indexes import backends as indexes

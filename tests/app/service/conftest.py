@@ -13,10 +13,10 @@ from app.backends.memory import open_store as open_in_ram
 from app.backends.sqlite import open_store as open_file
 from app.domain.access import Principal, Role
 from app.domain.memory import MemoryDraft, MemoryKind
+from app.ports.stores import Storage
 from app.service.keys import Keys
 from app.service.memories import Memories
 from app.service.retrieval import Retrieval
-from app.service.storage import Storage
 from app.service.transfers import Transfers
 from app.service.usage import Usage
 from app.service.workspaces import Workspaces

@@ -3,9 +3,9 @@
 from app.backends.objects.ram import RamObjectStore
 from app.domain.working import WorkingPolicy
 from app.ports import Clock, Embedder, Extractor
+from app.ports.stores import Storage
 from app.service.embedding_cache import CachingEmbedder
 from app.service.spending import Spending
-from app.service.storage import Storage
 from app.service.suite import Services, assemble
 from app.service.working import WorkingMemory
 

@@ -19,10 +19,10 @@ from app.domain.job import JobState
 from app.domain.language import Embedded
 from app.domain.query import SearchMode, SearchQuery
 from app.ports import Clock
+from app.ports.stores import Storage
 from app.service.backlog import FILL
 from app.service.metered_models import MeteredEmbedder
 from app.service.spending import Spending
-from app.service.storage import Storage
 from app.service.suite import Services
 from app.service.till import Till
 from tests.app.service.conftest import draft, principal

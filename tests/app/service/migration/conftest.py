@@ -9,8 +9,8 @@ import pytest
 from app.backends import memory, sqlite
 from app.backends.clock import SystemClock
 from app.domain.embedding import EmbeddingIdentity
+from app.ports.stores import Storage
 from app.service.migration import Place
-from app.service.storage import Storage
 from tests.app.contract.samples import IDENTITY
 from tests.app.databases import open_own_store
 

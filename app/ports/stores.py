@@ -2,19 +2,11 @@
 
 from typing import Protocol
 
-from app.ports import (
-    Accounts,
-    Copying,
-    JobQueue,
-    KeyStore,
-    MemoryStore,
-    Meter,
-    SearchIndex,
-    UserStore,
-    VectorSpaces,
-    WorkingStore,
-    WorkspaceStore,
-)
+from app.ports.accounts import Accounts
+from app.ports.copying import Copying
+from app.ports.operations import JobQueue, Meter
+from app.ports.storage import KeyStore, MemoryStore, SearchIndex, UserStore, VectorSpaces, WorkspaceStore
+from app.ports.working import WorkingStore
 
 
 class Storage(Protocol):
