@@ -123,6 +123,17 @@ class ValkeySentinels:
                 return str(host), int(port)
         raise AssertionError("no Sentinel runs")
 
+    def wait_for_replica(self) -> None:
+        """Wait until every Sentinel names the replica as the primary and finds nothing wrong with it.
+
+        One of them knows first; a client that asks another one meanwhile hears of no primary.
+        """
+        expected = (str(self.replica.port), "master")
+        wait_until(lambda: self._named() == [expected] * len(self.sentinels), lambda: f"the replica: {self._named()}")
+
+    def _named(self) -> list[tuple[str, str]]:
+        return [(known["port"], known["flags"]) for known in (each.watched() for each in self.sentinels)]
+
     def _all_known(self) -> bool:
         known = [each.watched() for each in self.sentinels]
         return all((int(each["num-slaves"]), int(each["num-other-sentinels"])) == (1, 2) for each in known)
