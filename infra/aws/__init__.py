@@ -1,0 +1,1 @@
+"""The stacks on AWS: one component a module, put together in `stack`."""

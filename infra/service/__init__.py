@@ -1,0 +1,1 @@
+"""How the service arrives on its machines: configuration, start and container, rendered from the plan."""
