@@ -32,6 +32,7 @@ types: $(STAMP)
 test: $(STAMP) ## All tests, real servers included
 	@bash tools/install-browser.sh
 	@bash tools/install-servers.sh
+	@bash tools/install-pulumi.sh
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/pytest -n auto
 

@@ -1,0 +1,204 @@
+"""The configuration of a stack: `Pulumi.<stack>.yaml`, read once and checked strictly.
+
+This is the only module that looks at Pulumi's configuration. Secrets are keys of their own, never inside an object:
+Pulumi returns an object with a secret leaf as plain values.
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from infra.errors import InvalidStack, MissingSetting
+from infra.tagging import PROJECT
+
+PROVIDER_SECRETS = ("llm-api-key", "embedding-api-key", "qdrant-api-key", "datadog-api-key")
+"""Keys of others' services. What the stack makes itself (passwords, the first admin key) is generated."""
+_PLAIN = (
+    "cloud",
+    "environment",
+    "tier",
+    "domain",
+    "zone-id",
+    "protect",
+    "workload",
+    "network",
+    "service",
+    "alerts",
+    "tags",
+)
+KEYS = (*_PLAIN, *PROVIDER_SECRETS)
+"""Every key that a stack's file may hold, without its namespace."""
+
+Cloud = Literal["aws", "alicloud"]
+Strategy = Literal["rolling", "blue-green", "canary"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_S = TypeVar("_S", bound=_Section)
+
+
+class NetworkSettings(_Section):
+    """The network: a new one of `cidr`, or one that exists, named by its ids. `allowed_cidrs` may reach the service."""
+
+    cidr: str = Field(default="10.20.0.0/16", pattern=r"^\d{1,3}(\.\d{1,3}){3}/(1[6-9]|20)$")
+    vpc_id: str = ""
+    public_subnet_ids: tuple[str, ...] = ()
+    private_subnet_ids: tuple[str, ...] = ()
+    data_subnet_ids: tuple[str, ...] = ()
+    allowed_cidrs: tuple[str, ...] = ("0.0.0.0/0",)
+
+    @model_validator(mode="after")
+    def _check_existing(self) -> "NetworkSettings":
+        given = [bool(self.public_subnet_ids), bool(self.private_subnet_ids), bool(self.data_subnet_ids)]
+        if bool(self.vpc_id) != all(given) or bool(self.vpc_id) != any(given):
+            raise ValueError("an existing network needs vpc_id, public_, private_ and data_subnet_ids, all or none")
+        return self
+
+
+class ServiceSettings(_Section):
+    """Which build of the service runs, how it arrives and how a new one takes over.
+
+    `wheel` is a file to deliver to a single host, `image` a container image for a cluster; without one the stack's
+    own registry is used, at the tag `version`. `settings` are settings of the service by their dotted names, over
+    those that follow from the plan. `green_version` is the candidate of a blue-green or canary deployment and
+    `canary_percent` the share of the traffic that it gets.
+    """
+
+    version: str = Field(default="0.1.0", pattern=r"^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$")
+    image: str = ""
+    wheel: str = ""
+    strategy: Strategy = "rolling"
+    green_version: str = ""
+    canary_percent: int = Field(default=0, ge=0, le=100)
+    settings: Mapping[str, str] = {}
+
+
+class AlertSettings(_Section):
+    """Who hears of alarms, and the budget; without one it is the plan's cost × 1.2."""
+
+    emails: tuple[str, ...] = ()
+    monthly_budget_usd: float | None = Field(default=None, gt=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackSettings:
+    """What one stack is told. `secrets` has the names of PROVIDER_SECRETS that are set, as secret outputs."""
+
+    stack: str
+    cloud: Cloud
+    region: str
+    environment: str
+    protect: bool
+    domain: str
+    zone_id: str
+    workload: Mapping[str, Any]
+    network: NetworkSettings
+    service: ServiceSettings
+    alerts: AlertSettings
+    tags: Mapping[str, str]
+    secrets: Mapping[str, pulumi.Output[str]]
+
+    def secret(self, name: str, purpose: str) -> pulumi.Output[str]:
+        """A secret that the plan needs; raises MissingSetting with the purpose."""
+        if name not in self.secrets:
+            raise MissingSetting(name, purpose, secret=True)
+        return self.secrets[name]
+
+
+def read_settings() -> StackSettings:
+    """Read the stack's configuration; raises InvalidStack or MissingSetting with the remedy."""
+    config = pulumi.Config(PROJECT)
+    _check_keys()
+    cloud = config.get("cloud") or "aws"
+    if cloud not in ("aws", "alicloud"):
+        raise InvalidStack("cloud", cloud, "aws or alicloud")
+    region = pulumi.Config(cloud).get("region")
+    if not region:
+        raise InvalidStack(f"{cloud}:region", region, f"a region: `pulumi config set {cloud}:region …`")
+    environment = config.get("environment")
+    if environment not in ("dev", "team", "staging", "prod", "global"):
+        raise InvalidStack("environment", environment, "dev, team, staging, prod or global")
+    domain = config.get("domain") or ""
+    if domain and ("/" in domain or "." not in domain.strip(".")):
+        raise InvalidStack("domain", domain, "a host name such as memory.example.com")
+    protect = config.get_bool("protect")
+    return StackSettings(
+        stack=pulumi.get_stack(),
+        cloud="aws" if cloud == "aws" else "alicloud",
+        region=region,
+        environment=environment,
+        protect=environment in ("prod", "global") if protect is None else protect,
+        domain=domain,
+        zone_id=config.get("zone-id") or "",
+        workload=_workload(config),
+        network=_section(config, "network", NetworkSettings),
+        service=_section(config, "service", ServiceSettings),
+        alerts=_section(config, "alerts", AlertSettings),
+        tags=_texts(config, "tags"),
+        secrets={name: found for name in PROVIDER_SECRETS if (found := config.get_secret(name)) is not None},
+    )
+
+
+def _check_keys() -> None:
+    given = {key.partition(":")[2] for key in (CONFIG.get() or get_config_env()) if key.startswith(f"{PROJECT}:")}
+    for key in sorted(given - set(KEYS)):
+        near = difflib.get_close_matches(key, KEYS, n=1)
+        raise InvalidStack(key, "…", f"{near[0]}?" if near else ", ".join(KEYS))
+    for key in sorted(given & set(_PLAIN)):
+        if pulumi.runtime.is_config_secret(f"{PROJECT}:{key}"):
+            raise InvalidStack(
+                key, "[secret]", f"plain values; secrets are keys of their own: {', '.join(PROVIDER_SECRETS)}"
+            )
+
+
+def _workload(config: pulumi.Config) -> Mapping[str, Any]:
+    """The workload's document; `tier` is a short form of its override."""
+    document = _object(config, "workload")
+    tier = config.get("tier")
+    if tier:
+        overrides = document.get("overrides") or {}
+        if overrides.get("tier", tier) != tier:
+            raise InvalidStack("tier", tier, f"one tier; workload.overrides.tier is {overrides['tier']!r}")
+        document["overrides"] = {**overrides, "tier": tier}
+    if "users" not in document:
+        raise MissingSetting("workload", "how many users the memory service has, such as {users: 500}")
+    return document
+
+
+def _section(config: pulumi.Config, key: str, model: type[_S]) -> _S:
+    try:
+        return model.model_validate(_object(config, key))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join((key, *(str(part) for part in first["loc"])))
+        raise InvalidStack(field, first["input"], first["msg"]) from None
+
+
+def _texts(config: pulumi.Config, key: str) -> dict[str, str]:
+    found = _object(config, key)
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise InvalidStack(f"{key}.{name}", value, "a text")
+    return found
+
+
+def _object(config: pulumi.Config, key: str) -> dict[str, Any]:
+    raw = config.get(key)
+    if raw is None:
+        return {}
+    try:
+        found = json.loads(raw)
+    except json.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidStack(key, raw, "an object, such as {users: 500}")
+    return found
