@@ -4,7 +4,8 @@ With `app.main`, which adds the interfaces, this is the composition root: no oth
 behind which port. It imports no web framework, which takes longer than to open a store.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.api.authentication import Doorkeeper
@@ -27,14 +28,18 @@ from app.ports import Clock, Embedder, Meter, ObjectStore, VectorCache
 from app.ports.stores import Storage
 from app.service.embedding_cache import CachingEmbedder
 from app.service.metered_models import MeteredEmbedder, MeteredModel
+from app.service.profiles import Profiles
 from app.service.reranking import ModelReranker
 from app.service.spending import Spending
 from app.service.suite import Services, assemble
 from app.service.till import LAPSE_MS, Till
+from app.service.weights import Weights
 from app.service.working import WorkingMemory
-from app.settings import WORKER_SETTINGS, EmbeddingSettings, Settings
+from app.settings import WORKER_SETTINGS, Settings, StoreSettings
 from app.telemetry.metrics import SHARED_DIRECTORY
 
+WEIGHTS_FOLDER = "weights"
+"""Weights that were pulled from the object store; without it they are pulled again."""
 EMBEDDINGS_FILE = "embeddings.db"
 """Beside the store; without it texts are embedded again."""
 DEADLINES = 2
@@ -66,7 +71,7 @@ def lay_foundation(settings: Settings) -> Foundation:
     """Open the configured store; no weights are loaded yet. Raises `SettingsError` or a `StoreError`."""
     clock = SystemClock()
     if settings.embedding.backend != "openai_compatible":
-        vectors = _make_vectors(settings.embedding)
+        vectors = _make_vectors(settings)
         store = _open_store(settings, vectors.identity, clock)
         return Foundation(store=store, clock=clock, identity=vectors.identity, make_embedder=lambda _: vectors)
     from app.providers import make_embedding_model  # noqa: PLC0415 - takes 0.2 s, and few need it
@@ -148,9 +153,10 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
         model = MeteredModel(
             provider, till=till, max_tokens={task: settings.llm.choice(task).max_tokens for task in ModelTask}
         )
+    objects = open_objects(settings, clock)
     working = WorkingMemory(
         store=store.working,
-        objects=open_objects(settings, clock),
+        objects=objects,
         model=model,
         clock=clock,
         meter=meter,
@@ -165,6 +171,9 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
         meter=meter,
         spending=spending,
         working=working,
+        profiles=Profiles(
+            objects=objects, users=store.users, clock=clock, most_bytes=settings.storage.max_profile_bytes
+        ),
         language=model,
         reranker=None if model is None else ModelReranker(model, candidates=settings.search.rerank_candidates),
         copies=Dumps(settings.data_dir),
@@ -177,14 +186,37 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
     )
 
 
-def _make_vectors(settings: EmbeddingSettings) -> Embedder:
-    if settings.backend == "hashing":
+def _make_vectors(settings: Settings) -> Embedder:
+    wanted = settings.embedding
+    if wanted.backend == "hashing":
         return HashingEmbedder()
-    if settings.backend == "local":
-        return LocalEmbedder(threads=settings.threads)
+    if wanted.backend == "local":
+        return LocalEmbedder(threads=wanted.threads)
+    model_name, folder = wanted.model_name, None
+    if wanted.weights:
+        with open_weights(settings) as weights:
+            folder, manifest = weights.open(wanted.weights, settings.data_dir / WEIGHTS_FOLDER)
+        # Vectors of other weights that are pushed under the name cannot be compared with these.
+        model_name = f"{wanted.weights}@{manifest.digest[:16]}"
     return SentenceTransformersEmbedder(
-        model_name=settings.model_name, dimensions=settings.dimensions or 0, device=settings.device
+        model_name=model_name, dimensions=wanted.dimensions or 0, device=wanted.device, folder=folder
     )
+
+
+@contextmanager
+def open_weights(settings: Settings) -> Iterator[Weights]:
+    """The weights of the configured object store. Raises `SettingsError` for one that forgets them at once."""
+    if settings.storage.type == "memory":
+        raise SettingsError("storage.type=memory keeps no weights: use local, s3 or oss")
+    clock = SystemClock()
+    # A store of memories in RAM lets texts go with it, but weights outlive it.
+    objects = open_objects(settings.model_copy(update={"store": StoreSettings()}), clock)
+    try:
+        yield Weights(objects=objects, clock=clock)
+    finally:
+        close = getattr(objects, "close", None)  # a client of a cloud has connections to let go of
+        if close is not None:
+            close()
 
 
 def _make_embedder(settings: Settings, foundation: Foundation, till: Till) -> CachingEmbedder:

@@ -40,6 +40,7 @@ from app.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from app.backends.indexed import IndexedStore
+    from app.backends.redis.condition import RedisCondition
 
 DESCRIPTION = (
     "Keeps what AI agents learn about people, tasks and tools, and finds it again. /v1 is our own API; "
@@ -108,6 +109,7 @@ def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
     doorkeeper = Doorkeeper(services.keys, settings)
     doorkeeper.check_start()
     shared_rates = _open_rates(settings)
+    cache_condition = _open_cache_condition(settings)
     problems = Problems(Masker(settings.log.mask))
     upkeep = Upkeep(
         services=services,
@@ -132,8 +134,7 @@ def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
                 yield
         finally:
             upkeep.stop()
-            if shared_rates is not None:
-                await shared_rates.close()
+            await _close_cache(shared_rates, cache_condition)
             services.close()
             log.info("stopped", extra={"operation": "stop"})
 
@@ -166,7 +167,7 @@ def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
         services=services,
         metrics=metrics,
         doorkeeper=doorkeeper,
-        readiness=Readiness(checks, spare={} if beside is None else {"vector_index": lambda: _check_index(beside)}),
+        readiness=Readiness(checks, spare=_gather_spare(beside, cache_condition)),
         inventory=inventory,
         upkeep=upkeep,
         facts=facts,
@@ -208,6 +209,33 @@ def _open_rates(settings: Settings) -> SharedRates | None:
     from app.servers import open_rates  # noqa: PLC0415 - takes 0.1 s, and few need it
 
     return open_rates(settings.cache, settings.access.requests_per_minute)
+
+
+def _open_cache_condition(settings: Settings) -> "RedisCondition | None":
+    if settings.cache.backend != "redis":
+        return None
+    from app.servers import open_cache_condition  # noqa: PLC0415 - as above
+
+    return open_cache_condition(settings.cache)
+
+
+async def _close_cache(shared_rates: SharedRates | None, condition: "RedisCondition | None") -> None:
+    if shared_rates is not None:
+        await shared_rates.close()
+    if condition is not None:
+        condition.close()
+
+
+def _gather_spare(
+    beside: "IndexedStore[Any] | None", cache_condition: "RedisCondition | None"
+) -> dict[str, Callable[[], object]]:
+    """Checks of what the service works on without."""
+    checks: dict[str, Callable[[], object]] = {}
+    if beside is not None:
+        checks["vector_index"] = lambda: _check_index(beside)
+    if cache_condition is not None:
+        checks["cache"] = cache_condition.check
+    return checks
 
 
 def _read_index(store: "IndexedStore[Any]") -> tuple[int, bool]:

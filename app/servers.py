@@ -20,6 +20,7 @@ from app.settings import CacheSettings, ChromaSettings, ElasticsearchSettings, Q
 from app.settings.secrets import reveal
 
 if TYPE_CHECKING:
+    from app.backends.redis.condition import RedisCondition
     from app.backends.redis.connections import RedisPlace
 
 
@@ -104,12 +105,14 @@ def _open_qdrant(wanted: QdrantSettings, batch_size: int) -> VectorIndex:
 
     return qdrant.open_index(
         url=wanted.url or "",
-        host="" if wanted.url else wanted.host,
+        host="" if wanted.url or wanted.path else wanted.host,
         port=wanted.port,
         grpc_port=wanted.grpc_port,
+        path=wanted.path or "",
         prefer_grpc=wanted.prefer_grpc,
         https=wanted.https,
         api_key=wanted.revealed_key or "",
+        ca_file=wanted.ca_file or "",
         timeout_s=wanted.timeout_s,
         collection_name=wanted.collection_name,
         distance=wanted.distance,
@@ -117,11 +120,13 @@ def _open_qdrant(wanted: QdrantSettings, batch_size: int) -> VectorIndex:
         ef_construct=wanted.ef_construct,
         ef=wanted.ef,
         quantization=wanted.quantization,
+        oversampling=wanted.oversampling or 0.0,
         on_disk=wanted.on_disk,
         batch_size=batch_size,
         shard_number=wanted.shard_number or 0,
         replication_factor=wanted.replication_factor,
         write_consistency_factor=wanted.write_consistency_factor,
+        read_consistency=wanted.read_consistency or 0,
     )
 
 
@@ -207,6 +212,13 @@ def open_rates(settings: CacheSettings, requests_per_minute: int) -> SharedRates
     with _needing("redis", "cache.backend=redis"):
         from app.backends.redis.rates import RedisRates  # noqa: PLC0415
     return RedisRates(_place_cache(settings), requests_per_minute=requests_per_minute, prefix=settings.prefix)
+
+
+def open_cache_condition(settings: CacheSettings) -> "RedisCondition":
+    """What tells whether the server that nodes share takes writes now."""
+    with _needing("redis", "cache.backend=redis"):
+        from app.backends.redis.condition import RedisCondition  # noqa: PLC0415
+    return RedisCondition(_place_cache(settings), prefix=settings.prefix)
 
 
 def _place_cache(settings: CacheSettings) -> "RedisPlace":

@@ -9,21 +9,21 @@ from typing import Literal
 
 from sizing.catalogue import Catalogue
 from sizing.errors import ImpossiblePlan
-from sizing.footprint import (
-    REQUESTS_PER_VCPU_SECOND,
-    Footprint,
-    pgvector_index_gb,
-    postgres_disk_gb,
-    postgres_ram_gb,
-    qdrant_disk_gb,
-    qdrant_ram_gb,
-    service_ram_mb,
-)
+from sizing.footprint import Footprint, peak_vcpu, service_ram_mb
 from sizing.instances import Instance, cheapest, instances, node_classes, order_node_price, order_price
 from sizing.measures import SECONDS_PER_MONTH
 from sizing.models import Model
 from sizing.plan import CacheSpec, ComputeSpec, DatabaseSpec, VectorStoreSpec
 from sizing.regions import Region
+from sizing.stores import (
+    SYSTEM_GB,
+    elasticsearch_node_gb,
+    postgres_disk_gb,
+    postgres_ram_gb,
+    sqlite_disk_gb,
+    vectors_disk_gb,
+    vectors_ram_gb,
+)
 from sizing.tiers import Tier
 
 TARGET_UTILISATION = 0.6
@@ -109,9 +109,9 @@ def round_disk(gb: float, floor: int) -> int:
     return max(floor, math.ceil(gb * DISK_HEADROOM / DISK_STEP_GB) * DISK_STEP_GB)
 
 
-def needed_vcpu(site: Site, load: Footprint) -> float:
-    """vCPUs that the peak needs: requests over REQUESTS_PER_VCPU_SECOND, local embedding, at 60 %."""
-    busy = load.rps_peak / REQUESTS_PER_VCPU_SECOND
+def needed_vcpu(site: Site, load: Footprint, vector_engine: str) -> float:
+    """vCPUs that the peak needs: ``peak_vcpu`` and local embedding, at 60 %."""
+    busy = peak_vcpu(load, vector_engine)
     if site.embedding_mode == "local-cpu":
         peak = load.rps_peak / load.rps_average if load.rps_average else 1.0
         busy += load.embedding_tokens * peak / SECONDS_PER_MONTH / EMBEDDED_TOKENS_PER_VCPU_SECOND
@@ -130,9 +130,9 @@ def node_memory_gb(site: Site, load: Footprint, workers: int, vector_engine: str
     )
     beside = 0.0
     if vector_engine == "qdrant-same-host":
-        beside = 0.5 + qdrant_ram_gb(load.memories, load.dimensions)
+        beside = SYSTEM_GB + vectors_ram_gb("qdrant", load.memories, load.dimensions)
     elif vector_engine == "chromadb":
-        beside = 0.5 + qdrant_ram_gb(load.memories, load.dimensions, 4.0)
+        beside = vectors_ram_gb("chromadb", load.memories, load.dimensions)
     return service / 1000.0 + beside
 
 
@@ -149,7 +149,7 @@ def size_compute(
     """Size the nodes; with several, the loss of one leaves enough for the peak."""
     tier = site.tier
     gpu = site.embedding_mode == "local-gpu"
-    need = needed_vcpu(site, load)
+    need = needed_vcpu(site, load, _VECTOR_PLACEMENT[vector_engine][0])
     if gpu:
         peak = load.rps_peak / load.rps_average if load.rps_average else 1.0
         cards = load.embedding_tokens * peak / SECONDS_PER_MONTH / EMBEDDED_TOKENS_PER_GPU_SECOND
@@ -206,6 +206,7 @@ def size_database(
     would need more than SERVERLESS_MAX_UNITS is then sized at that limit.
     """
     retention = round(load.backup_retention_days)
+    held = load.text_gb, load.memories, load.dimensions
     if engine == "sqlite":
         return DatabaseSpec(
             engine="sqlite",
@@ -213,13 +214,12 @@ def size_database(
             instance_class="",
             capacity_units=0.0,
             multi_zone=False,
-            storage_gb=math.ceil(load.text_gb),
+            storage_gb=math.ceil(sqlite_disk_gb(*held)),
             memory_needed_gb=0.0,
             backup_retention_days=retention,
         )
-    index = pgvector_index_gb(load.memories, load.dimensions) if pgvector else 0.0
-    memory = max(site.tier.database_memory_gb, postgres_ram_gb(load.text_gb, index, nodes * 20))
-    storage = max(20, math.ceil(postgres_disk_gb(load.text_gb, index) / DISK_STEP_GB) * DISK_STEP_GB)
+    memory = max(site.tier.database_memory_gb, postgres_ram_gb(*held, nodes * 20, searches_here=pgvector))
+    storage = round_disk(postgres_disk_gb(*held), 20)
     multi_zone = site.tier.spans_nodes
     edition: Literal["instance", "serverless"] = "instance"
     name, units = "", 0.0
@@ -259,16 +259,17 @@ def size_vector_store(site: Site, load: Footprint, candidate: str, bounds: Bound
     """Size the vector store; Qdrant's nodes carry ``replication_factor`` copies."""
     engine, placement = _VECTOR_PLACEMENT[candidate]
     nodes, name, disk, copies = 0, "", 0, 1
-    memory = 0.0
     quantized = engine == "qdrant"
+    memory = vectors_ram_gb(engine, load.memories, load.dimensions) if placement != "embedded" else 0.0
+    held_gb = vectors_disk_gb(engine, load.text_gb, load.memories, load.dimensions)
     if placement == "own-nodes":
         tier = site.tier
         copies = tier.replication_factor if tier.qdrant_nodes else 1
         floor = max(tier.qdrant_nodes, 1)
-        # Elasticsearch keeps the index in the page cache beside a heap of half the machine.
-        need = qdrant_ram_gb(load.memories, load.dimensions) * copies * (2.0 if engine == "elasticsearch" else 1.0)
+        need, usable_share, node_gb = memory * copies, 0.75, SYSTEM_GB
         if engine == "elasticsearch":
-            floor = max(3, floor)
+            # It keeps the index in the page cache beside a heap of half the machine.
+            floor, usable_share, node_gb = max(3, floor), 0.5, elasticsearch_node_gb()
         service = "opensearch" if engine == "elasticsearch" and site.region.cloud == "aws" else site.node_service
         pool = instances("aws", "opensearch") if service == "opensearch" else site.nodes_for(burstable=tier.burstable)
         found = cheapest(
@@ -276,7 +277,7 @@ def size_vector_store(site: Site, load: Footprint, candidate: str, bounds: Bound
             lambda instance: (
                 None
                 if instance.memory_gb < 4
-                else bounds.nodes(max(floor, math.ceil(need / (instance.memory_gb * 0.75 - 0.5))))
+                else bounds.nodes(max(floor, math.ceil(need / (instance.memory_gb * usable_share - SYSTEM_GB))))
             ),
             site.node_price if service == site.node_service else lambda instance: site.price(service, instance.name),
         )
@@ -288,14 +289,10 @@ def size_vector_store(site: Site, load: Footprint, candidate: str, bounds: Bound
                 "Choose another.",
             )
         name, nodes = found[0].name, found[1]
-        memory = need / nodes + 0.5
-        disk = bounds.disk_gb(round_disk(qdrant_disk_gb(load.memories, load.dimensions) * copies / nodes, 20), nodes)
+        memory = need / nodes + node_gb
+        disk = bounds.disk_gb(round_disk(held_gb * copies / nodes, 20), nodes)
     elif placement in ("same-host", "managed"):
-        width = 4.0 if engine == "chromadb" else 1.0
-        memory = qdrant_ram_gb(load.memories, load.dimensions, width)
-        disk = round_disk(qdrant_disk_gb(load.memories, load.dimensions), 10)
-    elif placement == "in-database":
-        memory = pgvector_index_gb(load.memories, load.dimensions)
+        disk = round_disk(held_gb, 10)
     return VectorStoreSpec(
         engine=engine,
         placement=placement,

@@ -76,7 +76,7 @@ def weigh(workload: Workload, point: Point) -> Weight:
         "concurrency": load.concurrency_peak,
         "availability_percent": workload.availability_percent,
         "host_memory_gb": node_memory_gb(probe, load, 2, "qdrant-same-host"),
-        "host_vcpu": needed_vcpu(probe, load),
+        "host_vcpu": needed_vcpu(probe, load, "qdrant"),
         "spread_users": point.users * spread,
         "spread_data_gb": load.database_gb * spread,
         "spread_availability": workload.availability_percent * spread,

@@ -7,16 +7,16 @@ docstring says "assumed", so that a reader knows which numbers to replace with t
 from dataclasses import dataclass
 
 from sizing.measures import BYTES_PER_GB, BYTES_PER_KB, BYTES_PER_MB, DAYS_PER_MONTH, SECONDS_PER_MONTH
+from sizing.stores import local_index_mb
 from sizing.workload import Point
+from sizing.yardsticks import measured
 
 DOCUMENT_DIMENSIONS = 1024
 """§2.1's 10-50 KB a memory includes a vector of 1024 float32 components."""
 
-REQUESTS_PER_VCPU_SECOND = 100.0
-"""Requests a second that one vCPU serves. Measured 2026-11: the service with its embedded store, two workers
-on two shared cores, 100,000 memories, a local embedding for every question, answered 416 a second over 64
-workspaces and 275 in one, that is 137-208 a vCPU; a third to a half is taken off for a noisy neighbour, writes
-and model plumbing. Error: factor 2 either way."""
+SAFE_SHARE = 0.5
+"""Ours: of the measured requests a vCPU, half is planned with. A vCPU of a cloud is often half a core, neighbours
+are noisy, and calls to remote models cost time that no benchmark contains."""
 
 LOG_SAMPLE_SHARE = 0.1
 """§7.3: application logs are sampled at 10 %; access and audit lines never are."""
@@ -91,10 +91,11 @@ class Footprint:
 
 
 def stored_bytes(memory_bytes: float, dimensions: int) -> float:
-    """Bytes of one memory with its vector, in SQLite.
+    """Bytes of one memory with its vector, as §2.1 counts them.
 
-    §2.1's 10-50 KB at 1024 dimensions, corrected by 4 bytes a component for other dimensions.
-    Error: the document's own range is a factor of 5; measure your own texts to narrow it.
+    §2.1's 10-50 KB at 1024 dimensions, corrected by 4 bytes a component for other dimensions. What each store
+    makes of that is in ``sizing.stores``. Error: the document's own range is a factor of 5; measure your own texts
+    to narrow it (with 40 to 200 characters the embedded store takes 5 KB, PostgreSQL 10 KB).
     """
     return max(memory_bytes + 4.0 * (dimensions - DOCUMENT_DIMENSIONS), 4.0 * dimensions + 200.0)
 
@@ -104,62 +105,15 @@ def vector_bytes(dimensions: int) -> float:
     return 4.0 * dimensions
 
 
-def qdrant_ram_gb(vectors: float, dimensions: int, bytes_per_component: float = 1.0) -> float:
-    """RAM that Qdrant needs to keep its index and quantised vectors in memory, in GB, per copy.
-
-    Qdrant's own planning formula: vectors x dimensions x bytes x 1.5, the half for the HNSW graph
-    (m = 16) and segments. int8 scalar quantisation takes 1 byte a component, float32 takes 4, binary
-    1/8; the originals stay on disk. Error: not measured against a server here; Qdrant calls it rough.
-    """
-    return vectors * dimensions * bytes_per_component * 1.5 / BYTES_PER_GB
-
-
-def qdrant_disk_gb(vectors: float, dimensions: int) -> float:
-    """Disk of one copy in Qdrant, in GB: float32 originals, int8 copies, graph, 1 KB of payload.
-
-    Assumed: (4 + 1) bytes a component, 300 bytes of graph, 1000 bytes of payload, and the half again
-    that the optimiser needs while it rewrites a segment. Error: +-30 %, by the payload.
-    """
-    return vectors * (5.0 * dimensions + 1300.0) * 1.5 / BYTES_PER_GB
-
-
-def pgvector_index_gb(vectors: float, dimensions: int) -> float:
-    """Table and HNSW index of pgvector, in GB.
-
-    float32 in the table and in an index over ``vector`` to 2000 dimensions, 2 bytes a component in an
-    index over ``halfvec`` above (errata 2.2), plus 300 bytes of graph for m = 16. Error: +-20 %.
-    """
-    index_bytes = 4.0 if dimensions <= 2000 else 2.0
-    return vectors * ((4.0 + index_bytes) * dimensions + 300.0) / BYTES_PER_GB
-
-
-def postgres_disk_gb(text_gb: float, index_gb: float) -> float:
-    """Disk of PostgreSQL, in GB: rows with indexes and bloat (x 1.5), the vector index, 10 GB of WAL.
-
-    Assumed: 30 % of indexes, 20 % of bloat between vacuums. Error: +-30 %.
-    """
-    return text_gb * 1.5 + index_gb + 10.0
-
-
-def postgres_ram_gb(text_gb: float, index_gb: float, connections: int) -> float:
-    """RAM that PostgreSQL needs, in GB: 1 for itself, a fifth of the rows, the whole HNSW index,
-    10 MB a connection.
-
-    Assumed: a fifth of the rows is warm, and an HNSW index that does not fit is slow. The connection
-    figure is PostgreSQL's usual 5-10 MB. Error: factor 2 for the warm share.
-    """
-    return 1.0 + 0.2 * text_gb + index_gb + connections * 0.010
-
-
 def service_ram_mb(
     *, workers: int, memories: float, dimensions: int, index_in_memory: bool, index_local: bool, model_ram_gb: float
 ) -> float:
     """RAM of one node of the service, in MB, by §1.1's breakdown.
 
-    250 MB (200-300) of runtime a worker; an embedding cache of 100-1000 MB (a tenth of the vectors);
-    the index: 500-2000 MB in memory mode, 100 MB and the sign bits (a bit a component) for the local
-    store, none where it is remote; 75 MB (50-100) for 64 connections; 2-4 GB for a local model; 500 MB
-    for the system (ours). Error: the document's ranges are +-50 %.
+    250 MB (200-300) of runtime a worker (measured: ``ram_fixed`` of the service, embedder and HTTP included);
+    an embedding cache of 100-1000 MB (a tenth of the vectors); the index: 500-2000 MB in memory mode,
+    ``local_index_mb`` in each worker for the local store, none where it is remote; 75 MB (50-100) for 64
+    connections; 2-4 GB for a local model; 500 MB for the system (ours). Error: the document's ranges are +-50 %.
     """
     runtime = 250.0 * workers
     cache = min(1000.0, max(100.0, memories * vector_bytes(dimensions) * 0.1 / BYTES_PER_MB))
@@ -167,8 +121,39 @@ def service_ram_mb(
     if index_in_memory:
         index = max(500.0, memories * vector_bytes(dimensions) * 1.1 / BYTES_PER_MB)
     elif index_local:
-        index = 100.0 + memories * dimensions / 8 / BYTES_PER_MB
+        index = workers * local_index_mb(memories, dimensions)
     return runtime + cache + index + 75.0 + model_ram_gb * 1000.0 + 500.0
+
+
+def retrieval_vcpu_s(engine: str) -> float:
+    """vCPU seconds of the service for one retrieval, without margin.
+
+    Measured over HTTP with the embedded store, two workers on two cores, 100,000 memories in one workspace, an
+    embedding for every question: 100 clients. Many small workspaces take 40 % less. Beside that, what the client
+    of another store takes in the service's process. Assumed: Qdrant's takes what Elasticsearch's does, since no
+    server could be measured. What a server itself takes is not in here. Error: that of the rows in
+    ``data/yardsticks.csv``.
+    """
+    store = _CLIENTS.get(engine)
+    beside_ms = measured(store, "retrieval_cpu_extra") if store else 0.0
+    return 1.0 / measured("service", "retrievals_per_vcpu") + beside_ms / 1000.0
+
+
+_CLIENTS = {"pgvector": "postgres", "chromadb": "chroma", "elasticsearch": "elasticsearch", "qdrant": "elasticsearch"}
+
+
+def peak_vcpu(load: Footprint, engine: str) -> float:
+    """vCPUs that are busy at the peak with ``engine`` as vector store: retrievals, summaries, compressions, over
+    SAFE_SHARE.
+
+    A summary is measured as a retrieval is, with four clients, by rules and without a model. Assumed: a compression
+    takes as much as a summary. Error: factor 2.
+    """
+    if not load.rps_average:
+        return 0.0
+    summary_vcpu_s = 1.0 / measured("service", "summaries_per_vcpu")
+    monthly_vcpu_s = load.retrieves * retrieval_vcpu_s(engine) + (load.writes + load.compressions) * summary_vcpu_s
+    return monthly_vcpu_s / SECONDS_PER_MONTH * load.rps_peak / load.rps_average / SAFE_SHARE
 
 
 def peak_concurrency(rps_peak: float, request_seconds: float) -> float:

@@ -102,7 +102,7 @@ def _capacity_warnings(drawn: Design, region: SizedRegion) -> list[Reason]:
     found = []
     plan = region.plan
     compute, database = plan.compute, plan.database
-    needed = needed_vcpu(probe_site(drawn.workload), region.load)
+    needed = needed_vcpu(probe_site(drawn.workload), region.load, plan.vector_store.engine)
     if needed > compute.vcpu * max(1, compute.nodes - (1 if drawn.tier.spans_nodes and compute.nodes > 1 else 0)):
         values = {"needed": show(needed), "planned": show(compute.vcpu * compute.nodes)}
         found.append(Reason(code="warning-compute-small", values=values))

@@ -22,8 +22,6 @@ from sizing.footprint import (
     Footprint,
     backup_stock_gb,
     measure,
-    pgvector_index_gb,
-    postgres_disk_gb,
 )
 from sizing.measures import HOURS_PER_MONTH
 from sizing.placement import Placement, region_models
@@ -39,6 +37,7 @@ from sizing.plan import (
     RegionPlan,
     SecuritySpec,
 )
+from sizing.stores import postgres_data_gb, sqlite_disk_gb
 from sizing.workload import Point
 
 NEW_CONNECTION_SHARE = 0.25
@@ -126,9 +125,9 @@ def _size_region(drawn: Design, placement: Placement, point: Point, bounds: Regi
     database_engine = drawn.chosen("database")
     local_objects = drawn.chosen("object_store") == "local"
     vector_store = size_vector_store(site, load, engine, bounds.vector_store)
-    rows_gb = load.database_gb if engine == "sqlite-vec" else load.text_gb
+    held = load.text_gb, load.memories, load.dimensions
     local_gb = (
-        (rows_gb if database_engine == "sqlite" else 0.0)
+        (sqlite_disk_gb(*held) if database_engine == "sqlite" else 0.0)
         + (load.objects_gb if local_objects else 0.0)
         + (vector_store.disk_gb if vector_store.placement == "same-host" else 0.0)
         + (embedding.weights_gb if workload.embedding != "remote" else 0.0)
@@ -150,8 +149,7 @@ def _size_region(drawn: Design, placement: Placement, point: Point, bounds: Regi
     balancer = drawn.chosen("balancer")
     balanced = balancer != "none"
     managed = database.engine == "postgresql"
-    index_gb = pgvector_index_gb(load.memories, load.dimensions) if engine == "pgvector" else 0.0
-    backed_gb = postgres_disk_gb(load.text_gb, index_gb) if managed else local_gb
+    backed_gb = postgres_data_gb(*held) if managed else local_gb
     older_weeks = max(0.0, load.backup_retention_days - database.backup_retention_days) / 7.0 if managed else 0.0
     plan = RegionPlan(
         cloud=region.cloud,

@@ -162,6 +162,7 @@ MEANINGS: Mapping[str, str] = {
     "pattern": "A text, or a regular expression of Python, found anywhere in a line.",
     "period": "`day` or `month`.",
     "periods": "The day and the month that run.",
+    "preferences": "What the user prefers, a JSON object.",
     "priced_usd": "The part of the cost that has a price.",
     "query": "What is searched for.",
     "raw_ids": "Ids of what was said, word for word.",

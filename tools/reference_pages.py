@@ -11,7 +11,7 @@ from types import ModuleType
 
 import click
 
-from sizing import capacity, errors, footprint, measures, placement, plan, sizer
+from sizing import capacity, errors, footprint, measures, placement, plan, sizer, stores
 from sizing.billing import plan_bill
 from sizing.catalogue import EVIDENCE, STALE_AFTER_DAYS, Price, catalogue
 from sizing.commands.main import cli
@@ -29,6 +29,7 @@ from sizing.schemas import plan_schema, workload_schema
 from sizing.selection import candidates, rules_for
 from sizing.tables import read_table
 from sizing.workload import RegionRequest, sample_workload
+from sizing.yardsticks import yardsticks
 
 REFERENCE = "docs/reference"
 TODAY = date(2026, 11, 22)
@@ -275,10 +276,34 @@ def write_formulas() -> str:
         "yours first. Sizes are decimal (1 GB = 10^9 bytes); a month has 730 hours.",
         describe_module("Time and size", measures),
         describe_module("Footprint: what must be held and carried", footprint),
+        describe_module("Stores: RAM and disk of each", stores),
+        list_yardsticks(),
         describe_module("Capacity: how large each component must be", capacity),
         describe_module("Placement: which regions, which models", placement),
         describe_module("Balancer, logs and backups", sizer, only=("size_corners", "balancer_lcu_hours", "lcu_hours")),
         describe_module("What the bill counts", plan_bill, only=("cross_zone_gb", "stored_logs_gb")),
+    )
+
+
+def list_yardsticks() -> str:
+    """Return the measured figures with their errors and sources."""
+    rows = [
+        (
+            code(found.store),
+            code(found.quantity),
+            number(found.value),
+            found.unit,
+            "" if found.error_percent is None else f"{number(found.error_percent)} %",
+            found.sizes,
+            found.source.replace("benchmarks/results/", ""),
+            found.date,
+        )
+        for found in yardsticks().values()
+    ]
+    columns = ("Store", "Quantity", "Value", "Unit", "Error", "Sizes", "Source in `benchmarks/results`", "Date")
+    return (
+        "## Measured figures\n\n`sizing/data/yardsticks.csv`, written from the benchmarks. No error is given where "
+        "there are as many sizes as unknowns, or one run. MB are 10^6 bytes.\n\n" + table(columns, rows, (2, 4))
     )
 
 

@@ -56,12 +56,14 @@ SERVER_MEANINGS: Mapping[str, str] = {
     ),
     "vector_index.batch_size": "Vectors in one upload.",
     "qdrant.url": "Address of Qdrant, such as that of Qdrant Cloud; it wins over host and port.",
+    "qdrant.path": "A folder for the client's local mode, for trials without a server; `:memory:` keeps nothing.",
     "qdrant.host": "Host of Qdrant.",
     "qdrant.port": "Port of its HTTP interface.",
     "qdrant.grpc_port": "Port of its gRPC interface.",
     "qdrant.prefer_grpc": "Use gRPC, which is faster for large uploads.",
     "qdrant.https": "Encrypt the way to `qdrant.host`; null does where there is a key. `qdrant.url` says it itself.",
     "qdrant.api_key": "Key of Qdrant; a secret.",
+    "qdrant.ca_file": "PEM file of the authorities to trust in place of the machine's own.",
     "qdrant.timeout_s": "Seconds that a call may take.",
     "qdrant.collection_name": "What the collection's name begins with; the embedding's mark follows.",
     "qdrant.distance": "How vectors are compared; they have unit length, so `euclidean` orders as `cosine` does.",
@@ -69,10 +71,12 @@ SERVER_MEANINGS: Mapping[str, str] = {
     "qdrant.ef_construct": "Neighbours looked at while the graph is built.",
     "qdrant.ef": "Neighbours looked at by a search.",
     "qdrant.quantization": "Compressed vectors in RAM: `int8` takes a quarter, `binary` a thirty-second.",
+    "qdrant.oversampling": "How many times as many are compared in full; null is 2 for `int8`, 4 for `binary`.",
     "qdrant.on_disk": "Keep whole vectors on disk.",
     "qdrant.shard_number": "Shards of the collection; null is the server's choice.",
     "qdrant.replication_factor": "Copies of each shard.",
     "qdrant.write_consistency_factor": "Copies that must confirm a write.",
+    "qdrant.read_consistency": "Copies that a search asks: a number, `majority`, `quorum` or `all`; null is one.",
     "elasticsearch.hosts": "Addresses of Elasticsearch.",
     "elasticsearch.api_key": "Key of Elasticsearch; a secret.",
     "elasticsearch.username": "User, where there is no key.",
@@ -149,7 +153,10 @@ SETTING_MEANINGS: Mapping[str, str] = {
         "computes a model of your choice. `hashing` compares words only, for tests. With `model_name` and `api_base` "
         "alone it is `openai_compatible`."
     ),
-    "embedding.model_name": "Name of the model, for the two backends that have a choice.",
+    "embedding.model_name": (
+        "Name of the model, for the two backends that have a choice. For `sentence_transformers` also a folder, or "
+        "`objects:NAME` for weights that `reme weights push` brought into the object store."
+    ),
     "embedding.dimensions": "Length of the vectors; null is the model's own.",
     "embedding.api_base": "Address of the provider, such as `https://api.openai.com/v1`.",
     "embedding.api_key": "Key of the provider; a secret.",
@@ -178,11 +185,12 @@ SETTING_MEANINGS: Mapping[str, str] = {
     "working_memory.delete_after_days": "Days after which it is deleted, read or not.",
     "working_memory.archive_enabled": "Whether it is archived before it is deleted.",
     "storage.type": (
-        "`local` keeps long texts in files, `s3` in any store that speaks S3, `oss` in Alibaba Cloud's. `memory` "
-        "forgets them at the end."
+        "`local` keeps long texts, profiles and weights in files, `s3` in any store that speaks S3, `oss` in Alibaba "
+        "Cloud's. `memory` forgets them at the end."
     ),
     "storage.base_path": "Folder of those files; null is `.reme/storage` in `working_dir`.",
     "storage.max_file_bytes": "The longest text that is taken.",
+    "storage.max_profile_bytes": "The longest profile of a user that is taken, as JSON.",
     "storage.bucket": "Bucket of `s3` and `oss`; it is not made.",
     "storage.region": "Region of the bucket, such as `us-east-1` or `cn-beijing`.",
     "storage.endpoint": "Address of a store that speaks S3, such as `https://minio.example.com`; null is the cloud's.",

@@ -9,7 +9,7 @@ from app.api.compat import working_memory as compat_working
 from app.api.compat.envelope import FAILURES
 from app.api.pages import home, reference
 from app.api.replies import reply_json
-from app.api.v1 import jobs, keys, memories, search, spending, transfers, working, workspaces
+from app.api.v1 import jobs, keys, memories, profiles, search, spending, transfers, working, workspaces
 
 documents = APIRouter(tags=["pages"], responses=FAILURES)
 
@@ -51,6 +51,7 @@ ROUTERS = (
     probes.router,
     jobs.router,
     workspaces.router,
+    profiles.router,
     transfers.router,
     keys.router,
     spending.router,

@@ -27,6 +27,7 @@ SUBCOMMANDS = {
     "search": ("app.commands.search", "Find memories."),
     "serve": ("app.commands.serve", "Run the service over HTTP."),
     "usage": ("app.commands.usage", "Show what was used and what it cost."),
+    "weights": ("app.commands.weights", "Keep weights of models in the object store."),
 }
 """Module and one-line help of every subcommand; loaded when used, so that help is quick."""
 FUNCTIONS = {"export": "export_memories", "import": "import_memories"}

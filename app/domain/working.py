@@ -14,7 +14,6 @@ FOLDER = "working_memory"
 _FILE_PATH = re.compile(rf"(?:{FOLDER}/)?([0-9a-f]{{32}})(?:\.txt|\.jsonl)?")
 FILE_PATH = re.compile(rf"{FOLDER}/[0-9a-f]{{32}}\.(?:txt|jsonl)")
 """A path as it stands in a text."""
-_OBJECT_NAME = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}(?:\.[a-z0-9-]{1,64})?")
 
 
 class WorkingMode(StrEnum):
@@ -70,15 +69,6 @@ class Offload:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StoredObject:
-    """What an object store lists."""
-
-    name: str
-    bytes: int
-    modified_ms: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class WorkingLimits:
     """When a conversation is too long. Tokens are estimated.
 
@@ -131,24 +121,12 @@ def check_limits(limits: WorkingLimits) -> WorkingLimits:
 
 def identify(scope: Scope, kind: OffloadKind, digest: str) -> str:
     """The id of the offload of a text with this SHA-256 in a workspace: 32 hex digits."""
-    return _hash(scope.tenant_id, scope.workspace_id, kind.value, digest)
+    return hash_ids(scope.tenant_id, scope.workspace_id, kind.value, digest)
 
 
 def name_folder(scope: Scope) -> str:
     """The folder of a workspace's objects, with its slash; no id of a user stands in a file name."""
-    return f"{_hash(scope.tenant_id, scope.workspace_id)}/"
-
-
-def is_object_name(name: str) -> bool:
-    """Whether a name is a folder of `name_folder` and 32 hex digits, with an optional suffix."""
-    return _OBJECT_NAME.fullmatch(name) is not None
-
-
-def check_object_name(name: str) -> str:
-    """Return the name of an object, or raise `InvalidRequest` for one that could lead anywhere else."""
-    if not is_object_name(name):
-        raise InvalidRequest(f"object name {name[:80]!r} is not allowed: it is 32 hex digits, a slash and 32 more")
-    return name
+    return f"{hash_ids(scope.tenant_id, scope.workspace_id)}/"
 
 
 def make_file_path(kind: OffloadKind, offload_id: str) -> str:
@@ -162,5 +140,6 @@ def read_file_path(file_path: str) -> str | None:
     return found[1] if found else None
 
 
-def _hash(*parts: str) -> str:
+def hash_ids(*parts: str) -> str:
+    """Ids as 32 hex digits, the same each time."""
     return sha256("\x1f".join(parts).encode()).hexdigest()[:32]

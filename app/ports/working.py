@@ -1,21 +1,26 @@
-"""Where working memory keeps what it takes out of conversations."""
+"""Where objects are kept, and what working memory knows of those that it takes out of conversations."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from app.domain.memory import Scope
+from app.domain.objects import StoredObject
 from app.domain.query import Page
-from app.domain.working import Offload, StoredObject, Tier
+from app.domain.working import Offload, Tier
 
 
 class ObjectStore(Protocol):
-    """Keeps long texts by names of `app.domain.working.check_object_name`; any other name is an `InvalidRequest`."""
+    """Keeps objects by names of `app.domain.objects.check_object_name`; any other name is an `InvalidRequest`."""
 
     def put(self, name: str, content: bytes) -> None:
         """Keep an object, whole and durable when this returns, in place of one of the same name.
 
         Raises `PayloadTooLarge` beyond the store's limit, `StoreFull` or `StoreError`; then nothing was kept.
         """
+        ...
+
+    def create(self, name: str, content: bytes) -> None:
+        """Keep an object as `put` does, or raise `AlreadyExists`: of callers at once only one makes it."""
         ...
 
     def size(self, name: str) -> int:
@@ -31,7 +36,10 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        """The objects whose names begin so, in the order of their names, those left by an interrupted `put` too."""
+        """The objects whose names begin so, those left by an interrupted `put` too.
+
+        Those of one folder come in the order of their names, and all texts of working memory do.
+        """
         ...
 
     @property

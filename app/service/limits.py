@@ -176,6 +176,11 @@ def check_details(value: JsonObject) -> JsonObject:
     return _check_json("details", value, DETAILS_BYTES, DETAILS_DEPTH, DETAILS_KEY_CHARACTERS)
 
 
+def check_preferences(value: JsonObject) -> JsonObject:
+    """Return a profile's preferences that may be stored, or raise `InvalidRequest`; their bytes have a setting."""
+    return _check_json("preferences", value, DETAILS_BYTES, DETAILS_DEPTH, DETAILS_KEY_CHARACTERS)
+
+
 def _check_json(name: str, value: JsonObject, most_bytes: int, most_depth: int, most_key: int) -> JsonObject:
     """Refuse NaN, infinities and integers beyond 64 bits, long or empty keys, deep nesting and many bytes."""
     if not value:

@@ -16,6 +16,7 @@ from app.service.jobs import Jobs
 from app.service.keys import Keys
 from app.service.memories import Memories
 from app.service.merging import IndexedMemories, Merger
+from app.service.profiles import Profiles
 from app.service.quarantine import GuardedIndex
 from app.service.reembedding import Reembedding
 from app.service.reranking import Reranker
@@ -39,6 +40,7 @@ class Services:
     tools: Tools
     working: WorkingMemory
     workspaces: Workspaces
+    profiles: Profiles
     transfers: Transfers
     keys: Keys
     usage: Usage
@@ -67,6 +69,7 @@ def assemble(
     meter: Meter,
     spending: Spending,
     working: WorkingMemory,
+    profiles: Profiles,
     language: LanguageModel | None = None,
     reranker: Reranker | None = None,
     copies: Copies = NO_COPIES,
@@ -85,7 +88,7 @@ def assemble(
         embedder=embedder,
         clock=clock,
         meter=meter,
-        copies=AllCopies(copies, working),
+        copies=AllCopies(copies, working, profiles),
         backlog=backlog,
     )
     index = GuardedIndex(store.index)
@@ -108,8 +111,13 @@ def assemble(
         tools=Tools(memories=memories, retrieval=retrieval, guide=ToolGuide(language)),
         working=working,
         workspaces=Workspaces(
-            workspaces=store.workspaces, users=store.users, memories=store.memories, copies=copies, working=working
+            workspaces=store.workspaces,
+            users=store.users,
+            memories=store.memories,
+            copies=AllCopies(copies, profiles),
+            working=AllCopies(working, profiles),
         ),
+        profiles=profiles,
         transfers=Transfers(store=store.memories, memories=memories),
         keys=Keys(store=store.keys, clock=clock, key_days=key_days, overlap_days=overlap_days),
         usage=Usage(

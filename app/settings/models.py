@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from app.domain.language import ModelTask
+from app.domain.objects import WEIGHTS_NAME
 from app.settings.secrets import Secret, reveal
 from app.settings.sections import Section
 
@@ -29,6 +30,8 @@ Temperature = Annotated[float, Field(ge=0, le=2)]
 AnswerTokens = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000)]
+OBJECTS = "objects:"
+"""Before the name of weights that the object store keeps."""
 LanguageBackend = Literal["openai_compatible"]
 Structured = Literal["auto", "json_schema", "json_object", "prompt"]
 
@@ -110,12 +113,12 @@ class LlmSettings(Section):
 class EmbeddingSettings(Section):
     """What makes vectors (requirements §3.3, §5.3). `hashing` needs no weights and understands nothing: for tests.
 
-    `openai_compatible` asks a provider and needs `model_name` and `api_base`; `sentence_transformers` computes a
-    model of `model_name` on `device`. `dimensions` is null for the model's own; 4096 is the most of the table of
-    §3.1. `batch_texts` and `batch_tokens` limit one call and are null for what the provider takes; 2048 texts and
-    300,000 tokens are OpenAI's limits. `cache_entries` vectors are kept in RAM, `persistent_cache_entries` on disk
-    (§8.2: 100,000). `requests_per_minute` is §9.1 B's. `query_deadline_s` is `deadline_s` for what is searched for:
-    after it keywords answer.
+    `openai_compatible` asks a provider and needs `model_name` and `api_base`; `sentence_transformers` computes a model
+    of `model_name` on `device`; `objects:NAME` are weights of the object store. `dimensions` is null for the model's
+    own; 4096 is the most of the table of §3.1. `batch_texts` and `batch_tokens` limit one call and are null for what
+    the provider takes; 2048 texts and 300,000 tokens are OpenAI's limits. `cache_entries` vectors are kept in RAM,
+    `persistent_cache_entries` on disk (§8.2: 100,000). `requests_per_minute` is §9.1 B's. `query_deadline_s` is
+    `deadline_s` for what is searched for: after it keywords answer.
     """
 
     backend: Literal["local", "hashing", "openai_compatible", "sentence_transformers"] = "local"
@@ -139,6 +142,11 @@ class EmbeddingSettings(Section):
         """The key in the clear, for the client that sends it; None where there is none."""
         return reveal(self.api_key)
 
+    @property
+    def weights(self) -> str:
+        """The name of the weights in the object store that are computed with; empty for none of those."""
+        return self.model_name.removeprefix(OBJECTS) if self.model_name.startswith(OBJECTS) else ""
+
     @model_validator(mode="after")
     def _check_complete(self) -> Self:
         """Raise where the backend lacks what it cannot work without."""
@@ -146,4 +154,13 @@ class EmbeddingSettings(Section):
         missing = [name for name in needed.get(self.backend, ()) if not getattr(self, name)]
         if missing:
             raise ValueError(f"backend={self.backend} needs {' and '.join(missing)} too")
+        if self.model_name.startswith(OBJECTS):
+            if self.backend != "sentence_transformers":
+                raise ValueError(
+                    f"model_name={self.model_name} needs backend=sentence_transformers, which reads weights"
+                )
+            if not WEIGHTS_NAME.fullmatch(self.weights):
+                raise ValueError(
+                    f"model_name={self.model_name} must be {OBJECTS} and a name of `reme weights list`: a-z 0-9 . _ -"
+                )
         return self

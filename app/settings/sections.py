@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from app.domain.profiles import PROFILE_BYTES
 from app.settings.secrets import Secret, reveal
 
 
@@ -130,7 +131,7 @@ class WorkingMemorySettings(Section):
 
 
 class StorageSettings(Section):
-    """Where long texts of the working memory are kept (requirements §4.4).
+    """Where long texts, users' profiles and weights of models are kept (requirements §4.1, §4.4).
 
     `local` is files in `base_path`, by default in `.reme/storage` below the working directory; `memory` forgets them
     at the end. `s3` is any store that speaks S3, at `endpoint` or AWS's own; `oss` is Alibaba Cloud's. Without keys
@@ -141,6 +142,7 @@ class StorageSettings(Section):
     type: Literal["local", "memory", "s3", "oss"] = "local"
     base_path: FilePath | None = None
     max_file_bytes: int = Field(default=104_857_600, ge=1024, le=5_368_709_120)
+    max_profile_bytes: int = Field(default=PROFILE_BYTES, ge=1024, le=1_048_576)
     bucket: str = Field(default="", max_length=63, pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
     region: str = Field(default="", max_length=64, pattern=r"^[a-z0-9-]*$")
     endpoint: str | None = Field(default=None, max_length=2000, pattern=r"^https?://[^/@?#\s]+$")

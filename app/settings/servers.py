@@ -67,15 +67,20 @@ class VectorIndexSettings(Section):
 
 
 class QdrantSettings(Section):
-    """Qdrant (requirements §3.2, §3.4), used with `vector_index.backend=qdrant`; figures are the document's."""
+    """Qdrant (requirements §3.2, §3.4), used with `vector_index.backend=qdrant`; figures are the document's.
+
+    `path` is a folder for the client's local mode, in place of a server; `:memory:` keeps nothing.
+    """
 
     url: Url | None = None
+    path: str | None = Field(default=None, min_length=1, max_length=2000)
     host: Host = "localhost"
     port: Port = 6333
     grpc_port: Port = 6334
     prefer_grpc: bool = False
     https: bool | None = None
     api_key: Secret | None = None
+    ca_file: str | None = Field(default=None, min_length=1, max_length=2000)
     timeout_s: ServerSeconds = 30
     collection_name: CollectionName = "reme_memory"
     distance: Literal["cosine", "euclidean", "manhattan"] = "cosine"
@@ -83,15 +88,24 @@ class QdrantSettings(Section):
     ef_construct: Effort = 200
     ef: Effort = 256
     quantization: Literal["none", "int8", "binary"] = "none"
+    oversampling: float | None = Field(default=None, ge=1, le=100)
     on_disk: bool = False
     shard_number: int | None = Field(default=None, ge=1, le=1000)
     replication_factor: int = Field(default=1, ge=1, le=16)
     write_consistency_factor: int = Field(default=1, ge=1, le=16)
+    read_consistency: Annotated[int, Field(ge=1, le=16)] | Literal["majority", "quorum", "all"] | None = None
 
     @property
     def revealed_key(self) -> str | None:
         """The key in the clear, for the client that sends it."""
         return reveal(self.api_key)
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        """Raise where there are both a server and a folder."""
+        if self.path is not None and self.url is not None:
+            raise ValueError("url and path are both given: take url for a server, or path for the local mode")
+        return self
 
 
 class ElasticsearchSettings(Section):

@@ -71,6 +71,10 @@ class OnPostgres(_OverStore):
             os.environ[POSTGRES], identity=identity, clock=clock, min_pool_size=2, max_pool_size=4
         )
 
+    def settle(self) -> None:
+        """Make the index of the vectors now: it is made in the background else, and counts as loading here."""
+        self._store.keeper.make("chunks_vec_default", self._given.identity.dimensions)
+
 
 class _Beside(_OverStore):
     """The embedded store with a vector index beside it."""

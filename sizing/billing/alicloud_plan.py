@@ -11,9 +11,10 @@ from sizing.billing.plan_usage import (
     log_gb,
     stored_logs_gb,
 )
-from sizing.footprint import ARCHIVE_AFTER_DAYS, qdrant_disk_gb
+from sizing.footprint import ARCHIVE_AFTER_DAYS
 from sizing.plan import RegionPlan
 from sizing.sizer import SizedRegion
+from sizing.stores import qdrant_disk_gb
 
 NAT_GB_PER_CU = 1.0
 """A capacity unit of Alibaba's NAT gateway carries 1 GB an hour (its billing page)."""

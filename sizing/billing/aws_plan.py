@@ -12,10 +12,11 @@ from sizing.billing.plan_usage import (
     log_gb,
     stored_logs_gb,
 )
-from sizing.footprint import ARCHIVE_AFTER_DAYS, qdrant_disk_gb
+from sizing.footprint import ARCHIVE_AFTER_DAYS
 from sizing.measures import HOURS_PER_MONTH
 from sizing.plan import RegionPlan
 from sizing.sizer import SizedRegion
+from sizing.stores import qdrant_disk_gb
 
 KMS_REQUEST_SHARE = 0.01
 """Bucket keys cut the requests to KMS by some 99 % (S3's documentation says up to 99 %)."""

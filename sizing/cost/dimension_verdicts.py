@@ -5,11 +5,11 @@ from sizing.cost.comparisons import Option
 from sizing.cost.model_verdicts import quote_model
 from sizing.cost.quotations import explain, join, say, write_delta
 from sizing.cost.verdicts import Verdict, describe
-from sizing.footprint import Footprint, measure, pgvector_index_gb, qdrant_ram_gb, service_ram_mb, vector_bytes
-from sizing.measures import BYTES_PER_MB
+from sizing.footprint import Footprint, measure, service_ram_mb, vector_bytes
 from sizing.messages import Language
 from sizing.models import Model, models
 from sizing.plan import Reason
+from sizing.stores import vectors_ram_gb
 from sizing.workload import LOCAL_EMBEDDING
 
 MB_PER_GB = 1000.0
@@ -62,29 +62,24 @@ def judge_dimensions(subject: Subject, option: Option, language: Language) -> Ve
 def index_ram_gb(engine: str, load: Footprint) -> float:
     """RAM of the index of all vectors of a region, GB per copy, by the vector store's own formula.
 
-    qdrant and Qdrant Cloud keep int8 copies, ChromaDB float32, Elasticsearch twice Qdrant's (heap and
-    page cache), pgvector its table and graph, the local store a sign bit a component, memory mode
-    everything. Error: that of each formula in ``footprint``.
+    ``engine`` is a candidate or its engine. Memory mode keeps everything, the others what
+    ``sizing.stores.vectors_ram_gb`` says. Error: that of each formula there.
     """
-    if engine == "pgvector":
-        return pgvector_index_gb(load.memories, load.dimensions)
-    if engine == "sqlite-vec":
-        return (100.0 + load.memories * load.dimensions / 8 / BYTES_PER_MB) / MB_PER_GB
-    if engine == "memory":
-        with_index, without = (
-            service_ram_mb(
-                workers=1,
-                memories=load.memories,
-                dimensions=load.dimensions,
-                index_in_memory=inside,
-                index_local=False,
-                model_ram_gb=0.0,
-            )
-            for inside in (True, False)
+    if engine != "memory":
+        named = "qdrant" if engine.startswith("qdrant") else engine
+        return vectors_ram_gb(named, load.memories, load.dimensions)
+    with_index, without = (
+        service_ram_mb(
+            workers=1,
+            memories=load.memories,
+            dimensions=load.dimensions,
+            index_in_memory=inside,
+            index_local=False,
+            model_ram_gb=0.0,
         )
-        return (with_index - without) / MB_PER_GB
-    factor = {"chromadb": 4.0, "elasticsearch": 2.0}.get(engine, 1.0)
-    return qdrant_ram_gb(load.memories, load.dimensions, factor)
+        for inside in (True, False)
+    )
+    return (with_index - without) / MB_PER_GB
 
 
 def explain_dimensions(subject: Subject, language: Language) -> str:

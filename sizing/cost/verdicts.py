@@ -10,12 +10,12 @@ from decimal import Decimal
 from sizing.cost.alternatives import Alternative, Subject
 from sizing.cost.comparisons import ListKey, Option
 from sizing.cost.quotations import explain, find_price, join, quote_key, quote_option, say, write_delta, write_usd
-from sizing.footprint import qdrant_disk_gb
 from sizing.measures import HOURS_PER_MONTH
 from sizing.messages import Language
 from sizing.plan import Choice, RegionPlan
 from sizing.regions import CLOUDS, Region, regions
 from sizing.selection import candidates
+from sizing.stores import qdrant_disk_gb
 
 CENT = Decimal("0.01")
 

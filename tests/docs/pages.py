@@ -10,7 +10,12 @@ ROOT = Path(__file__).parents[2]
 GUIDES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "howto").glob("*.md"))
 RUNNABLE = ("README.md", "README.zh-CN.md", "docs/quickstart.md", *GUIDES)
 """Pages whose commands must work."""
-IN_ONE_SHELL = ("docs/howto/run-the-service.md", "docs/howto/api-keys.md", "docs/howto/change-the-embedding.md")
+IN_ONE_SHELL = (
+    "docs/howto/run-the-service.md",
+    "docs/howto/api-keys.md",
+    "docs/howto/change-the-embedding.md",
+    "docs/howto/keep-model-weights.md",
+)
 """Guides that tests/app/commands/test_guides.py follows as one shell script, since their lines depend on each other."""
 
 FENCE = re.compile(r"^```(?P<lang>[\w+-]*)(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)

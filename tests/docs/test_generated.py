@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from sizing import capacity, errors, footprint, plan
+from sizing import capacity, errors, footprint, plan, stores
 from sizing.cost.strategies import STRATEGIES
 from sizing.drivers import drivers
 from sizing.models import models
@@ -141,7 +141,7 @@ def test_every_region_and_model_is_listed() -> None:
     assert not [name for name in names if f"| `{name}` |" not in page]
 
 
-@pytest.mark.parametrize("module", [footprint, capacity])
+@pytest.mark.parametrize("module", [footprint, stores, capacity])
 def test_every_public_formula_is_listed(module: object) -> None:
     page = read("docs/reference/formulas.md")
     for name, function in inspect.getmembers(module, inspect.isfunction):

@@ -132,6 +132,8 @@ def _answer_object(
     files: dict[str, StoredFile], method: str, key: str, headers: dict[str, str], body: bytes
 ) -> tuple[int, bytes, dict[str, str]]:
     if method == "PUT":
+        if headers.get("x-oss-forbid-overwrite") == "true" and key in files:
+            raise Refusal(409, "FileAlreadyExists")
         kept = {name: value for name, value in headers.items() if name.startswith("x-oss-") or name == "content-type"}
         files[key] = StoredFile(body, datetime.now(UTC), kept)
         return 200, b"", {"ETag": f'"{md5(body).hexdigest().upper()}"'}  # noqa: S324

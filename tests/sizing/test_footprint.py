@@ -7,13 +7,14 @@ from sizing.footprint import (
     measure,
     object_stock_gb,
     peak_concurrency,
-    pgvector_index_gb,
-    qdrant_ram_gb,
+    peak_vcpu,
     service_ram_mb,
     stored_bytes,
 )
 from sizing.measures import DAYS_PER_MONTH, SECONDS_PER_MONTH
+from sizing.stores import local_index_mb, qdrant_ram_gb
 from sizing.workload import Point, sample_workload
+from sizing.yardsticks import measured
 
 
 def point(users: float = 100) -> Point:
@@ -70,9 +71,12 @@ def test_qdrant_planning_formula() -> None:
     assert qdrant_ram_gb(1_000_000, 1024, 4.0) == pytest.approx(6.144)
 
 
-def test_pgvector_takes_half_precision_above_two_thousand_dimensions() -> None:
-    assert pgvector_index_gb(1e6, 2000) == pytest.approx((8 * 2000 + 300) / 1e3)
-    assert pgvector_index_gb(1e6, 3072) == pytest.approx((6 * 3072 + 300) / 1e3)
+def test_vcpus_of_the_peak_by_hand() -> None:
+    load = measure(point(100_000), dimensions=1024)
+    busy = load.retrieves / measured("service", "retrievals_per_vcpu")
+    busy += (load.writes + load.compressions) / measured("service", "summaries_per_vcpu")
+    assert peak_vcpu(load, "sqlite-vec") == pytest.approx(busy / SECONDS_PER_MONTH * 5 / 0.5)
+    assert peak_vcpu(load, "elasticsearch") > peak_vcpu(load, "sqlite-vec")
 
 
 def test_ram_follows_the_breakdown_of_section_1_1() -> None:
@@ -82,7 +86,7 @@ def test_ram_follows_the_breakdown_of_section_1_1() -> None:
     local = service_ram_mb(
         workers=2, memories=100_000, dimensions=1024, index_in_memory=False, index_local=True, model_ram_gb=3
     )
-    assert local == pytest.approx(500 + 100 + (100 + 12.8) + 75 + 3000 + 500)
+    assert local == pytest.approx(500 + 100 + 2 * local_index_mb(100_000, 1024) + 75 + 3000 + 500)
 
 
 def test_steady_stock_and_backups() -> None:
@@ -95,4 +99,5 @@ def test_steady_stock_and_backups() -> None:
 def test_no_working_memory_and_no_users_active_is_no_load() -> None:
     load = measure(point()._replace(active_share=0, working_memory_mb_per_user_month=0), dimensions=1024)
     assert load.requests == load.llm_tokens == load.egress_gb == load.object_puts == 0
+    assert peak_vcpu(load, "qdrant") == 0
     assert load.database_gb > 0

@@ -215,7 +215,7 @@ async def update_user(request: Request, workspace_id: WorkspaceId, user_id: User
     responses=problems(409),
 )
 async def delete_user(request: Request, workspace_id: WorkspaceId, user_id: UserId) -> Response:
-    """Remove a user and erase, for good, every memory about the user."""
+    """Remove a user and the profile, and erase, for good, every memory about the user."""
     call = Call(request, workspace_id)
     erased = await call.run(lambda: call.services.workspaces.delete_user(call.principal, workspace_id, user_id))
     return reply_json({"erased": erased})

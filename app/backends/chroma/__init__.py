@@ -32,15 +32,15 @@ def open_index(
     """The index in a collection of a server; nothing is connected yet.
 
     `ssl` is whether to use TLS, or the path of the certificates to trust. `api_key` is sent as X-Chroma-Token,
-    `headers` as they are. A search gives up after `search_timeout_s`, everything else after `timeout_s`, each of some
-    attempts. `m`, `ef_construction` and `ef_search` are the graph's, which Chroma calls max_neighbors,
-    ef_construction and ef_search. `batch_size` records are sent at once, 500 at most.
+    `headers` as they are. A search gives up after the shorter of `search_timeout_s` and `timeout_s`, everything else
+    after `timeout_s`, each of some attempts. `m`, `ef_construction` and `ef_search` are the graph's, which Chroma calls
+    max_neighbors, ef_construction and ef_search. `batch_size` records are sent at once, 500 at most.
     """
     server = ChromaServer(
         host=host, port=port, ssl=ssl, api_key=api_key, headers=headers or {}, tenant=tenant, database=database
     )
     return ChromaIndex(
-        ChromaApi(server, timeout_s=search_timeout_s),
+        ChromaApi(server, timeout_s=min(search_timeout_s, timeout_s)),
         ChromaApi(server, timeout_s=timeout_s),
         name=name,
         m=m,

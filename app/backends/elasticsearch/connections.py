@@ -1,6 +1,7 @@
 """The connection to the server: addresses, credentials, time limits, and what is tried again."""
 
 import logging
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
@@ -62,7 +63,8 @@ class Server:
         if api_key:
             options["api_key"] = api_key
         if username:
-            options["basic_auth"] = (username, password)
+            # The client takes ASCII alone; the server reads UTF-8.
+            options["headers"] = {"authorization": f"Basic {b64encode(f'{username}:{password}'.encode()).decode()}"}
         if any(host.startswith("https:") for host in hosts):
             options |= {"verify_certs": verify_certs, "ssl_show_warn": False}
             if ca_certs:

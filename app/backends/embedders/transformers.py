@@ -1,6 +1,7 @@
 """The embedder over sentence-transformers: bge-m3 and others, on the CPU or on a GPU of this machine."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, cast
 
@@ -21,6 +22,8 @@ READ_CHARACTERS = 8_000
 class SentenceTransformersEmbedder:
     """Vectors of a model by its name on the hub, such as "BAAI/bge-m3", or by a folder on disk.
 
+    With `folder` the weights are read from there, and the name only tells vectors of one model from those of another.
+
     Needs the pip extra `transformers`. The weights are loaded (and fetched if they are not on disk) at the first use or
     by `warm()`. `device` is "cpu", "cuda", "cuda:1" or "mps"; empty leaves the choice to the package. A model that has
     prompts of its own for queries and documents gets them. Calls go through the model one after the other. Raises
@@ -28,13 +31,14 @@ class SentenceTransformersEmbedder:
     and `ModelUnavailable` where the device fails at work, as for want of memory.
     """
 
-    def __init__(self, *, model_name: str, dimensions: int, device: str = "") -> None:
+    def __init__(self, *, model_name: str, dimensions: int, device: str = "", folder: Path | None = None) -> None:
         if not model_name.strip():
             raise SettingsError("embedding.model_name is empty: give a model's name or folder, such as BAAI/bge-m3")
         if dimensions < 1:
             raise SettingsError(f"embedding.dimensions is {dimensions}: give the model's, such as 1024 for bge-m3")
         self._identity = EmbeddingIdentity(model=model_name, dimensions=dimensions)
         self._device = device or None
+        self._place = model_name if folder is None else str(folder)
         self._model: SentenceTransformer | None = None
         self._lock = Lock()
 
@@ -91,7 +95,7 @@ class SentenceTransformersEmbedder:
                     "pip install 'reme-cloud[transformers]', or set embedding.backend=local"
                 ) from None
             try:
-                model = SentenceTransformer(self._identity.model, device=self._device)
+                model = SentenceTransformer(self._place, device=self._device)
             except (OSError, ValueError, RuntimeError) as error:
                 raise SettingsError(
                     f"embedding.model_name={self._identity.model!r} cannot be loaded on "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from app.backends.indexed.collection import PAUSE_S, Collection
-from app.backends.indexed.indexer import AGAIN_S, LEASE_S, LOOK_S, RECOVERY_S, Indexer
+from app.backends.indexed.indexer import AGAIN_S, CHECK_S, LEASE_S, LOOK_S, RECOVERY_S, Indexer
 from app.backends.indexed.search import IndexedSearch, SearchCounts
 from app.backends.indexed.writes import IndexedMemories, IndexedSpaces, IndexedWorkspaces
 from app.domain.embedding import EmbeddingIdentity
@@ -56,8 +56,8 @@ class IndexState:
     """How the index stands, for readiness and metrics.
 
     `waiting` memories were not told yet (counted up to 100,000), `built` is the share of all that it was told, in 0..1.
-    `breaker` is closed, open or half-open; `error` the slug of the last call's error, empty where it went well.
-    `is_used` says whether searches ask it.
+    `breaker` is closed, open or half-open; `error` the slug of the last batch's error, else of the last call's, empty
+    where both went well. `is_used` says whether searches ask it.
     """
 
     waiting: int
@@ -118,13 +118,14 @@ class IndexedStore(Generic[S]):
 
     def state(self) -> IndexState:
         """How the index stands now. Raises a `StoreError` where the store does not answer."""
+        is_used = self.collection.is_usable and self.collection.is_current  # first: what is attached then waits later
         waiting = len(self.store.feed.waiting(limit=COUNTED))
         return IndexState(
             waiting=waiting,
             built=self._count_built(waiting),
             breaker=self.collection.breaker,
-            error=self.collection.error,
-            is_used=self.collection.is_usable and self.collection.is_current,
+            error=self.collection.refusal or self.collection.error,
+            is_used=is_used,
             searches=self.index.counts,
         )
 
@@ -134,7 +135,7 @@ class IndexedStore(Generic[S]):
         if not waiting:
             return 1.0
         try:
-            held = self.collection.ask(lambda index: index.count())
+            held = self.collection.count()
         except IndexUnavailable:
             return 0.0
         return held / (held + waiting)
@@ -168,6 +169,7 @@ def open_store(
     pause_s: float = PAUSE_S,
     recovery_s: float = RECOVERY_S,
     again_s: float = AGAIN_S,
+    check_s: float = CHECK_S,
     drain_s: float = DRAIN_S,
     indexing: bool = True,
 ) -> IndexedStore[S]:
@@ -187,7 +189,15 @@ def open_store(
         log.warning("the store searches by itself: %s", error.message, extra={"operation": "index"})
     for sentence in index.abilities.lacks:
         log.warning("the vector index: %s", sentence, extra={"operation": "index"})
-    indexer = Indexer(collection, store.feed, lease_s=lease_s, look_s=look_s, recovery_s=recovery_s, again_s=again_s)
+    indexer = Indexer(
+        collection,
+        store.feed,
+        lease_s=lease_s,
+        look_s=look_s,
+        recovery_s=recovery_s,
+        again_s=again_s,
+        check_s=check_s,
+    )
     wake: Callable[[], None] = indexer.wake
     if indexing:
         indexer.start(failed=failed)

@@ -24,8 +24,10 @@ log = logging.getLogger("reme.index")
 class Collection:
     """What a store's searches and its indexer have in common. May be used from any thread.
 
-    `mark` is that of the collection that the notes are for, empty while there is none. Of all who use it only the
-    indexer finds out whether an index that failed is back, so no search waits for it meanwhile.
+    `mark` is that of the collection that the notes are for, empty while there is none. `refusal` is the slug of the
+    error that the last batch ended with, empty where it was taken: an index that is told nothing falls behind, so the
+    store searches, even where the index answers. Of all who use it only the indexer finds out whether an index that
+    failed is back, so no search waits for it meanwhile.
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class Collection:
         self.identity = identity
         self.mark = ""
         self.error = ""
+        self.refusal = ""
+        self._held = 0
         self._feed, self._spaces = feed, spaces
         self._lock = RLock()
         self._breaker = pybreaker.CircuitBreaker(
@@ -58,7 +62,7 @@ class Collection:
     @property
     def is_usable(self) -> bool:
         """Whether a search may ask it."""
-        return bool(self.mark) and self.breaker == pybreaker.STATE_CLOSED
+        return bool(self.mark) and self.breaker == pybreaker.STATE_CLOSED and not self.refusal
 
     @property
     def is_current(self) -> bool:
@@ -77,6 +81,15 @@ class Collection:
             raise
         self.error = ""
         return answer
+
+    def count(self) -> int:
+        """How many memories it holds; while it may not be asked, how many they were when it was asked last.
+
+        Raises `IndexUnavailable`.
+        """
+        if self.is_usable:
+            self._held = self.ask(lambda index: index.count())
+        return self._held
 
     def bind(self) -> None:
         """Make the collection if it is missing, and have the store note what it lacks.

@@ -7,7 +7,7 @@ from time import monotonic
 
 from app.backends.indexed.collection import Collection
 from app.domain.indexing import IndexEntry
-from app.errors import EmbeddingMismatch, IndexUnavailable, MemoryServiceError
+from app.errors import EmbeddingMismatch, IndexUnavailable, MemoryServiceError, StoreFull
 from app.ports import IndexFeed
 
 BATCH = 1000
@@ -24,7 +24,10 @@ REBUILD_S = 5.0
 RECOVERY_S = 2.0
 """How long an index that is back is left to what it had received before it failed, and may do only now."""
 AGAIN_S = 10.0
-"""How often is tried again what the index refused, and what has no vector; a second more for each thousand of them."""
+"""How often is tried again what the index refused, and what has no vector; a second more for each thousand of them.
+Also how often an index without space is tried again."""
+CHECK_S = 5.0
+"""How often an index that nothing is told is looked at, so that readiness and the breaker know before a search does."""
 
 log = logging.getLogger("reme.index")
 
@@ -44,9 +47,12 @@ class Indexer:
         look_s: float = LOOK_S,
         recovery_s: float = RECOVERY_S,
         again_s: float = AGAIN_S,
+        check_s: float = CHECK_S,
     ) -> None:
         self._collection, self._feed = collection, feed
         self._lease_s, self._look_s, self._recovery_s, self._again_s = lease_s, look_s, recovery_s, again_s
+        self._check_s, self._asked_s = check_s, monotonic()
+        self._again_from_s = 0.0
         self._wake, self._stop = Event(), Event()
         self._failed = False
         self._unbound_s: float | None = None
@@ -82,7 +88,12 @@ class Indexer:
         entries = self._feed.claim(BATCH, lease_ms=int(self._lease_s * 1000))
         if entries:
             self._tell(entries, until_s)
-        return bool(entries)
+            return True
+        self._note_taken()
+        if monotonic() - self._asked_s >= self._check_s:
+            self._asked_s = monotonic()
+            self._collection.ask(lambda index: index.check())
+        return False
 
     def _run(self) -> None:
         while True:
@@ -105,10 +116,13 @@ class Indexer:
     def _is_ready(self) -> bool:
         """Whether the index can be told; makes its collection and finds out whether it is back."""
         collection = self._collection
+        if monotonic() < self._again_from_s:
+            return False
         if self._failed:
             collection.bind()
-            log.info("the vector index answers again", extra={"operation": "index"})
-            self._failed, self._told = False, ""
+            self._failed = False
+            if not collection.refusal:
+                self._note_recovery()
             self._stop.wait(self._recovery_s)
         if collection.is_current:
             self._unbound_s = None
@@ -129,8 +143,11 @@ class Indexer:
             return
         try:
             self._collection.ask(lambda index: index.apply(entries))
-        except (IndexUnavailable, EmbeddingMismatch):
+        except (IndexUnavailable, EmbeddingMismatch, StoreFull) as error:
             self._feed.release(entries)
+            self._collection.refusal = error.slug
+            if isinstance(error, StoreFull):
+                self._again_from_s = monotonic() + self._again_s
             raise
         except MemoryServiceError as error:
             if len(entries) == 1:
@@ -146,8 +163,20 @@ class Indexer:
             self._tell(entries[:middle], until_s)
             self._tell(entries[middle:], until_s)
         else:
+            self._asked_s = monotonic()
+            self._note_taken()
             self._feed.settle([entry for entry in entries if not self._lacks(entry)])
             self._keep([entry for entry in entries if self._lacks(entry)])
+
+    def _note_taken(self) -> None:
+        """The index took a batch, or nothing waits for it any more."""
+        if self._collection.refusal:
+            self._collection.refusal = ""
+            self._note_recovery()
+
+    def _note_recovery(self) -> None:
+        self._told = ""
+        log.info("the vector index answers again", extra={"operation": "index"})
 
     def _lacks(self, entry: IndexEntry) -> bool:
         """Whether a memory has no vector yet, so that an index that ranks by words does not find it by them.

@@ -1,9 +1,10 @@
-"""How large an object may be."""
+"""How large an object may be, and what is said where there is one."""
 
 from app.errors import PayloadTooLarge
 
 MOST_BYTES = 104_857_600
 """100 MiB, requirements §4.4 `max_file_size`."""
+THERE = "an object of this name is there already"
 
 
 def check_size(content: bytes, most_bytes: int) -> None:

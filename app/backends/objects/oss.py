@@ -1,17 +1,18 @@
 """Objects in a bucket of Alibaba Cloud's OSS."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import alibabacloud_oss_v2 as oss
+import requests
 from alibabacloud_oss_v2 import exceptions
 from alibabacloud_oss_v2.retry import StandardRetryer
 
 from app.backends.objects.cloud import ATTEMPTS, Bucket, tell_away, translate_code
-from app.backends.objects.limits import MOST_BYTES, check_size
-from app.domain.working import StoredObject, check_object_name, is_object_name
-from app.errors import NotFound, StoreError
+from app.backends.objects.limits import MOST_BYTES, THERE, check_size
+from app.domain.objects import StoredObject, check_object_name, is_object_name
+from app.errors import AlreadyExists, NotFound, StoreError
 
 PAGE = 1000
 """The most that OSS lists at once."""
@@ -62,18 +63,15 @@ class OssObjectStore:
 
     def put(self, name: str, content: bytes) -> None:
         """Keep an object, whole and durable when this returns."""
-        check_size(content, self._most_bytes)
-        key = self._key(name)
-        with self._translated("write"):
-            self._client.put_object(
-                oss.PutObjectRequest(
-                    bucket=self._bucket.name,
-                    key=key,
-                    body=content,
-                    content_type="application/octet-stream",
-                    **self._extra,
-                )
-            )
+        self._write(name, content)
+
+    def create(self, name: str, content: bytes) -> None:
+        """Keep an object that is not there yet, or raise `AlreadyExists`."""
+        # A bucket with versions overwrites in spite of the header: then at least not what was there before.
+        with suppress(NotFound):
+            self.size(name)
+            raise AlreadyExists(THERE)
+        self._write(name, content, forbid_overwrite="true")
 
     def size(self, name: str) -> int:
         """How many bytes an object has, or `NotFound`."""
@@ -137,6 +135,21 @@ class OssObjectStore:
                 return
             token = page.next_continuation_token
 
+    def _write(self, name: str, content: bytes, **condition: str) -> None:
+        check_size(content, self._most_bytes)
+        key = self._key(name)
+        with self._translated("write"):
+            self._client.put_object(
+                oss.PutObjectRequest(
+                    bucket=self._bucket.name,
+                    key=key,
+                    body=content,
+                    content_type="application/octet-stream",
+                    **self._extra,
+                    **condition,
+                )
+            )
+
     def _key(self, name: str) -> str:
         return self._bucket.folder + check_object_name(name)
 
@@ -154,7 +167,8 @@ class OssObjectStore:
                     f"there is no key for bucket {self._bucket.name}: give storage.access_key and storage.secret_key"
                 ) from fault
             raise tell_away(self._bucket, inner) from fault
-        except exceptions.BaseError as fault:
+        except (exceptions.BaseError, requests.RequestException) as fault:
+            # A body that breaks off while it is read is the transport's error, which the client passes on.
             raise tell_away(self._bucket, fault) from fault
 
 

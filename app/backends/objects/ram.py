@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from threading import Lock
 
-from app.backends.objects.limits import MOST_BYTES, check_size
-from app.domain.working import StoredObject, check_object_name
-from app.errors import NotFound
+from app.backends.objects.limits import MOST_BYTES, THERE, check_size
+from app.domain.objects import StoredObject, check_object_name
+from app.errors import AlreadyExists, NotFound
 from app.ports import Clock
 
 
@@ -28,6 +28,15 @@ class RamObjectStore:
         check_size(content, self._most_bytes)
         check_object_name(name)
         with self._lock:
+            self._objects[name] = (bytes(content), self._clock.now_ms())
+
+    def create(self, name: str, content: bytes) -> None:
+        """Keep an object that is not there yet, or raise `AlreadyExists`."""
+        check_size(content, self._most_bytes)
+        check_object_name(name)
+        with self._lock:
+            if name in self._objects:
+                raise AlreadyExists(THERE)
             self._objects[name] = (bytes(content), self._clock.now_ms())
 
     def size(self, name: str) -> int:
@@ -55,5 +64,5 @@ class RamObjectStore:
         check_object_name(name)
         with self._lock:
             if name not in self._objects:
-                raise NotFound("the stored text is not there any more")
+                raise NotFound("the stored object is not there any more")
             return self._objects[name][0]

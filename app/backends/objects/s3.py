@@ -1,7 +1,7 @@
 """Objects in a bucket of S3, or of any store that speaks it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import boto3
@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoC
 from botocore.exceptions import ConnectionError as NotConnected
 
 from app.backends.objects.cloud import ATTEMPTS, Bucket, tell_away, translate_code
-from app.backends.objects.limits import MOST_BYTES, check_size
-from app.domain.working import StoredObject, check_object_name, is_object_name
-from app.errors import NotFound, StoreError
+from app.backends.objects.limits import MOST_BYTES, THERE, check_size
+from app.domain.objects import StoredObject, check_object_name, is_object_name
+from app.errors import AlreadyExists, NotFound, StoreError
 
 CONNECTIONS = 32
 _OUT_OF_RANGE = ("InvalidRange", "416")
@@ -66,17 +66,15 @@ class S3ObjectStore:
 
     def put(self, name: str, content: bytes) -> None:
         """Keep an object, whole and durable when this returns."""
-        check_size(content, self._most_bytes)
-        key = self._key(name)
-        with self._translated("write"):
-            self._client.put_object(
-                Bucket=self._bucket.name,
-                Key=key,
-                Body=content,
-                ContentType="application/octet-stream",
-                ChecksumAlgorithm="SHA256",
-                **self._extra,
-            )
+        self._write(name, content)
+
+    def create(self, name: str, content: bytes) -> None:
+        """Keep an object that is not there yet, or raise `AlreadyExists`."""
+        # A store that does not know If-None-Match overwrites: then at least not what was there before.
+        with suppress(NotFound):
+            self.size(name)
+            raise AlreadyExists(THERE)
+        self._write(name, content, IfNoneMatch="*")
 
     def size(self, name: str) -> int:
         """How many bytes an object has, or `NotFound`."""
@@ -134,6 +132,20 @@ class S3ObjectStore:
         """Let go of connections."""
         self._client.close()
 
+    def _write(self, name: str, content: bytes, **condition: str) -> None:
+        check_size(content, self._most_bytes)
+        key = self._key(name)
+        with self._translated("write"):
+            self._client.put_object(
+                Bucket=self._bucket.name,
+                Key=key,
+                Body=content,
+                ContentType="application/octet-stream",
+                ChecksumAlgorithm="SHA256",
+                **self._extra,
+                **condition,
+            )
+
     def _key(self, name: str) -> str:
         return self._bucket.folder + check_object_name(name)
 
@@ -153,7 +165,7 @@ class S3ObjectStore:
             raise tell_away(self._bucket, fault) from fault
         except BotoCoreError as fault:
             raise StoreError(
-                f"could not {deed} a stored text in bucket {self._bucket.name} ({type(fault).__name__}): "
+                f"could not {deed} a stored object in bucket {self._bucket.name} ({type(fault).__name__}): "
                 "check the settings storage.*"
             ) from fault
 

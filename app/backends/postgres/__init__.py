@@ -100,7 +100,7 @@ def open_store(
     return PostgresStore(
         database=database,
         keeper=keeper,
-        memories=PostgresMemoryStore(database, embedding=embedding, clock=clock),
+        memories=PostgresMemoryStore(database, embedding=embedding, clock=clock, keeper=keeper),
         index=PostgresSearchIndex(database, embedding=embedding, clock=clock, keeper=keeper),
         workspaces=PostgresWorkspaceStore(database, clock=clock),
         users=PostgresUserStore(database, clock=clock),

@@ -7,6 +7,7 @@ from app.backends.cursors import make_cursor, read_cursor
 from app.backends.identities import ProcessEmbedding
 from app.backends.postgres.connections import Database
 from app.backends.postgres.erasure import erase, sweep
+from app.backends.postgres.indexes import IndexKeeper
 from app.backends.postgres.locks import share_embedding
 from app.backends.postgres.receipts import find_receipt, keep_receipt
 from app.backends.postgres.row_writer import RowWriter
@@ -37,12 +38,14 @@ class PostgresMemoryStore:
     Batches of one workspace follow each other, whichever process commits them; those of others do not wait for them.
     """
 
-    def __init__(self, database: Database, *, embedding: ProcessEmbedding, clock: Clock) -> None:
-        self._database, self._embedding, self._clock = database, embedding, clock
+    def __init__(self, database: Database, *, embedding: ProcessEmbedding, clock: Clock, keeper: IndexKeeper) -> None:
+        self._database, self._embedding, self._clock, self._keeper = database, embedding, clock, keeper
 
     def commit(self, batch: ChangeBatch) -> Committed:
         """Apply a batch whole and durably."""
-        return self._database.write(lambda connection: self._apply(connection, batch), pipelined=True)
+        committed = self._database.write(lambda connection: self._apply(connection, batch), pipelined=True)
+        self._keeper.note_written(sum(getattr(change, "vector", None) is not None for change in batch.changes))
+        return committed
 
     def _apply(self, connection: Connection, batch: ChangeBatch) -> Committed:
         scope, receipt = batch.scope, batch.receipt

@@ -3,10 +3,13 @@
 Measured at 512 to 1,024 dimensions, a vector that is read and compared takes 3 to 6 microseconds, one that the index
 leads to about twice as long, because its neighbours are compared too. The index holds the vectors of all workspaces: to
 find 100 of a workspace, or of what a filter leaves, that is a hundredth of all, it is followed for 10,000. So what is
-few, by itself or beside all that the index holds, is compared whole, which finds all. What a filter leaves is compared
-up to more, because the index leads astray where what it leaves lies together and away from what is searched for: of
-4,760 such memories of 50,000 it found 0.66 of the 10 nearest, with four times the candidates 0.91. Where the index was
-followed for long and led to fewer than were wanted, all that come into question are compared after all.
+few, by itself or beside all that the index holds, is compared whole, which finds all.
+
+What a filter leaves is compared up to more, because the index leads astray where that lies together and away from what
+is searched for. Of more the index is followed for a few times as many as would do if they lay evenly; where that leads
+to fewer than were wanted they lie elsewhere, and all that come into question are compared after all. Measured at 40,000
+clustered vectors of 256 dimensions and filters that leave 16,000, 24,000 and 32,000 far away, recall@10 is 0.99, 1.00
+and 1.00 in 30, 10 and 10 ms (p50; p95 60 to 80), where to compare all takes 60 to 120; at 4,000 and less it is 1.00.
 """
 
 import math
@@ -15,14 +18,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.backends.identities import dump_identity, load_identity
-from app.backends.postgres.indexes import IndexPlan, begin_name
+from app.backends.postgres.indexes import COMPARED, IndexPlan, begin_name
 from app.backends.postgres.statements import Connection, Row, select_rows
 from app.backends.postgres.vectors import PackedVector
 from app.domain.embedding import EmbeddingIdentity
 from app.domain.memory import Scope
 
-COMPARED, COMPARED_NARROWED = 2000, 10_000
-"""At most so many of a workspace, and of what a filter leaves of it, are always compared: in about 10 and 50 ms."""
+COMPARED_NARROWED = 10_000
+"""At most so many of what a filter leaves of a workspace are always compared: in about 50 ms."""
 _DEARER = 2
 """What a vector that the index leads to takes, in vectors that are compared."""
 _SPARE = 20
@@ -31,6 +34,8 @@ _MISJUDGED = 1.5
 """An estimate of up to so many times what is compared does not keep from trying."""
 _WIDENED, _WIDEST = 4, 1000
 """The index is searched so much more widely where it holds more than is in question, as widely as pgvector can."""
+_STRAYED = 4
+"""Below a filter the index is followed for so many times what leads to enough memories that lie evenly in it."""
 
 _LOOK = (
     "SELECT (SELECT value FROM store_facts WHERE name = 'embedding'), w.number,"
@@ -63,11 +68,14 @@ _FOLLOW = (
 )
 _SETTINGS = (
     "SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),"
+    " set_config('enable_bitmapscan', 'off', true), set_config('enable_material', 'off', true),"
     " set_config('hnsw.ef_search', %s, true), set_config('hnsw.iterative_scan', 'relaxed_order', true),"
     " set_config('hnsw.max_scan_tuples', %s, true), set_config('hnsw.scan_mem_multiplier', '4', true),"
     " set_config('ivfflat.probes', %s, true), set_config('ivfflat.iterative_scan', 'relaxed_order', true)"
 )
-"""What comes in the order of the index is not sorted again: no other plan is left."""
+"""What comes in the order of the index is not sorted again, and each row is looked up by its number: no other plan is
+left. The plan for any values, which the server takes when a statement was repeated, would else go through all that a
+filter leaves for every row: 0.8 s where this takes 0.02."""
 _BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true)"
 """Whoever hopes to find enough soon would else read all workspaces."""
 
@@ -161,21 +169,31 @@ def compare_few(connection: Connection, place: Place, question: Question, estima
     return None if rows and rows[0][0] is None else _read(rows)
 
 
-def follow(connection: Connection, place: Place, question: Question, plan: IndexPlan, *, narrowed: bool) -> Found:
-    """The closest that the index leads to."""
-    return _read(follow_with(connection, place, question, plan, narrowed=narrowed))
+def follow(
+    connection: Connection, place: Place, question: Question, plan: IndexPlan, *, estimate: float | None = None
+) -> Found:
+    """The closest that the index leads to; below a filter `estimate` is how many memories it leaves, about."""
+    return _read(follow_with(connection, place, question, plan, estimate=estimate))
 
 
 def follow_with(
-    connection: Connection, place: Place, question: Question, plan: IndexPlan, *, narrowed: bool, verb: str = ""
+    connection: Connection,
+    place: Place,
+    question: Question,
+    plan: IndexPlan,
+    *,
+    estimate: float | None = None,
+    verb: str = "",
 ) -> list[Row]:
     """The rows of the statement that follows the index; with the verb EXPLAIN the server tells how it would."""
-    dimensions = question.identity.dimensions
+    dimensions, wanted = question.identity.dimensions, question.limit + _SPARE
     astray = _WIDENED * place.population < place.total
-    wide = min(_WIDENED * plan.ef_search, _WIDEST) if narrowed or astray else plan.ef_search
-    most = count_compared(place, question.limit, narrowed=narrowed)
+    wide = min(_WIDENED * plan.ef_search, _WIDEST) if astray or estimate is not None else plan.ef_search
+    most = count_compared(place, question.limit, narrowed=estimate is not None)
+    if estimate is not None:
+        most = min(most, math.ceil(_STRAYED * wanted * max(place.total / max(estimate, 1), 1)))
     values: tuple[Any, ...] = (question.vector, place.workspace, *question.values)
-    values += (dump_identity(question.identity), question.vector, question.limit + _SPARE, question.limit)
+    values += (dump_identity(question.identity), question.vector, wanted, question.limit)
     sql = verb + _FOLLOW.format(question.where, dimensions, dimensions, dimensions)
     return _select_with(connection, _SETTINGS, (str(wide), str(most), str(plan.probes)), sql, values)
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from app.backends.identities import ProcessEmbedding
 from app.backends.postgres.connections import Database
-from app.backends.postgres.indexes import IndexKeeper
+from app.backends.postgres.indexes import COMPARED, IndexKeeper
 from app.backends.postgres.nearest import (
-    COMPARED,
     Found,
     Place,
     Question,
@@ -118,7 +117,7 @@ class PostgresSearchIndex:
         self, connection: Connection, place: Place, question: Question, *, estimate: float | None
     ) -> Found:
         plan, narrowed = self._keeper.plan, estimate is not None
-        if not place.indexed and place.population >= max(plan.least_vectors, COMPARED):
+        if not place.indexed and place.population > COMPARED and place.total >= plan.least_vectors:
             self._keeper.keep_soon()
         if not place.indexed or place.population <= count_compared(place, question.limit, narrowed=narrowed):
             return compare(connection, place, question)
@@ -126,7 +125,7 @@ class PostgresSearchIndex:
             few = compare_few(connection, place, question, estimate)
             if few is not None:
                 return few
-        found = follow(connection, place, question, plan, narrowed=narrowed)
+        found = follow(connection, place, question, plan, estimate=estimate)
         return found if len(found) == question.limit else compare(connection, place, question)
 
     def _look(self, connection: Connection, scope: Scope, question: Question, *, closely: bool) -> Sight:

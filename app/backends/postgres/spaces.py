@@ -164,7 +164,9 @@ class PostgresVectorSpaces:
                 stamp_store(connection, self._embedding)
             return kept
 
-        return self._database.write(work)
+        kept = self._database.write(work)
+        self._keeper.note_written(kept)
+        return kept
 
 
 def _require_target(connection: Connection) -> EmbeddingIdentity:

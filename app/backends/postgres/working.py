@@ -55,7 +55,7 @@ def _write(offload: Offload) -> tuple[Any, ...]:
     return (
         offload.kind.value,
         offload.chat_id,
-        offload.name.replace("\x00", "\ufffd"),  # a tool's own name for itself; a text here cannot hold NUL
+        offload.name,
         offload.bytes,
         offload.lines,
         offload.sha256,

@@ -23,7 +23,7 @@ MOST_DIMENSIONS = 65_536
 """Qdrant and the client's local mode refuse more ("Must be from 1 to 65536")."""
 OLDEST_VERSION = (1, 16)
 """The first whose collections have metadata, and whose graphs are searched by ACORN; https://qdrant.tech/documentation/."""
-FORMAT = 1
+FORMAT = 2
 """Counts the ways in which points were encoded; another has collections of its own."""
 FORBIDDEN = frozenset('<>:"/\\|?*\0\x1f')
 """Characters that Qdrant refuses in names."""

@@ -7,7 +7,7 @@ import numpy as np
 from qdrant_client import models
 
 from app.backends.qdrant.collection import MOST_DIMENSIONS, Collection, Family
-from app.backends.qdrant.points import Held, encode, group, straighten
+from app.backends.qdrant.points import Held, encode, group, guard, straighten
 from app.backends.qdrant.selection import Selection, select
 from app.backends.qdrant.server import Server
 from app.backends.qdrant.shape import Distance, Shape, take_cosine
@@ -29,7 +29,9 @@ class QdrantIndex:
     """A `VectorIndex` over the collections of a family. May be used from any thread.
 
     Points hold vectors and what is filtered by, never a text of a memory. Writes are acknowledged when they can be
-    searched (`wait`), and repeated where that is safe: a point has the number of its memory, so twice does no harm.
+    searched (`wait`), and repeated where that is safe: a point has the number of its memory, so twice does no harm, and
+    a write that comes late leaves a later state as it is. A removal that comes late may take out what was written
+    since, and a late write may put back what was removed: the store shows no such hit, and the next change mends it.
     """
 
     def __init__(self, server: Server, *, collection_name: str, shape: Shape, batch_size: int) -> None:
@@ -139,8 +141,14 @@ class QdrantIndex:
         self._server.close()
 
     def _hold(self, name: str, points: list[models.PointStruct]) -> None:
+        """Write points, but for those of which a later state is there, as when a process that was slow tells last."""
+        condition = guard(points)
         self._check_done(
-            self._server.ask(lambda client: client.upsert(name, points=points, wait=True, timeout=self._timeout_s))
+            self._server.ask(
+                lambda client: client.upsert(
+                    name, points=points, update_filter=condition, wait=True, timeout=self._timeout_s
+                )
+            )
         )
 
     def _take_out(self, name: str, numbers: Sequence[int]) -> None:
@@ -229,7 +237,7 @@ def _sort(entries: Sequence[IndexEntry], collection: Collection) -> tuple[list[H
             gone.append(number)
         else:
             _check_vector(entry.vector, collection.identity)
-            held.append(encode(number, entry.memory, entry.vector, collection.mark))
+            held.append(encode(number, entry.claim, entry.memory, entry.vector, collection.mark))
     return held, gone
 
 

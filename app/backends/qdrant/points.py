@@ -16,6 +16,10 @@ FOREVER_MS = 2**53 - 1
 """The end of what has none; the largest integer that a double keeps with all below it."""
 REQUEST_BYTES = 16 * 2**20
 """What a request is kept below: half of the 32 MiB that Qdrant's `service.max_request_size_mb` allows by default."""
+CLAIM = "claim"
+"""The field with the store's note of the state that a point tells; a later state has a larger one."""
+GUARD_BYTES = 256
+"""What the condition of a point that is written takes as JSON, at the most."""
 NUMBER_BYTES = 24
 """A number of a vector as JSON: up to 17 digits, a point, a sign, an exponent ("e-05") and a comma."""
 
@@ -35,6 +39,7 @@ FIELDS: Mapping[str, str] = {
     "ordered[].name": "keyword",
     "ordered[].high": "integer",
     "ordered[].low": "integer",
+    CLAIM: "integer",
 }
 """Every field that a filter names, and the sort of its index; `workspace` is the tenant."""
 
@@ -57,10 +62,10 @@ def ordered_name(key: str, sort: str) -> str:
     return f"{sort}:{key}"
 
 
-def encode(number: int, memory: Memory, vector: Vector, mark: str) -> Held:
+def encode(number: int, claim: int, memory: Memory, vector: Vector, mark: str) -> Held:
     """The point of a memory in the collection of a mark."""
-    payload = {"workspace": workspace_of(memory.scope, mark), **_describe(memory)}
-    size_bytes = len(json.dumps(payload)) + NUMBER_BYTES * len(vector)
+    payload = {"workspace": workspace_of(memory.scope, mark), **_describe(memory), CLAIM: claim}
+    size_bytes = len(json.dumps(payload)) + GUARD_BYTES + NUMBER_BYTES * len(vector)
     return Held(
         point=models.PointStruct(id=number, vector=straighten(vector).tolist(), payload=payload), size_bytes=size_bytes
     )
@@ -70,6 +75,21 @@ def straighten(vector: Vector) -> Vector:
     """The vector at unit length, so that a distance tells the cosine; zeros stay zeros."""
     length = float(np.linalg.norm(vector))
     return vector if length == 0 else np.asarray(vector / length, dtype=np.float32)
+
+
+def guard(points: Sequence[models.PointStruct]) -> models.Filter:
+    """What a point that is there must meet to be overwritten by one of these: that it tells no later state."""
+    return models.Filter(
+        should=[
+            models.Filter(
+                must=[
+                    models.HasIdCondition(has_id=[one.id]),
+                    models.FieldCondition(key=CLAIM, range=models.Range(lte=(one.payload or {})[CLAIM])),
+                ]
+            )
+            for one in points
+        ]
+    )
 
 
 def group(held: Sequence[Held], *, most: int) -> Iterator[list[models.PointStruct]]:

@@ -38,14 +38,17 @@ class RedisPlace:
         return f"{self.mode} {', '.join(self.nodes)}"
 
 
-def open_client(place: RedisPlace) -> Any:
-    """A client for threads. Raises `SettingsError` for a cluster's database other than 0."""
+def open_client(place: RedisPlace, *, attempts: int = ATTEMPTS) -> Any:
+    """A client for threads, which tries a call so many times after the first.
+
+    Raises `SettingsError` for a cluster's database other than 0.
+    """
     options = _options(place)
     if place.mode == "cluster":
         _check_database(place)
         nodes = [ClusterNode(host, port) for host, port in _split(place.nodes)]  # type: ignore[no-untyped-call]
         return _LazyCluster(nodes, options)
-    options["retry"] = redis.retry.Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), ATTEMPTS)
+    options["retry"] = redis.retry.Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), attempts)
     if place.mode == "sentinel":
         sentinel: Any = redis.Sentinel(_split(place.nodes), sentinel_kwargs=_sentinel_options(place), **options)  # type: ignore[no-untyped-call]
         return sentinel.master_for(place.service_name, db=place.database)

@@ -35,12 +35,14 @@ class Draft:
 
 
 def draft_text(scope: Scope, kind: OffloadKind, name: str, text: str) -> Draft:
-    """A text as it is to be stored in a workspace; the same text has the same id every time."""
+    """A text as it is to be stored in a workspace; the same text has the same id every time.
+
+    A name is a tool's own for itself. NUL in it, which PostgreSQL cannot hold, gives way to U+FFFD for every store.
+    """
     content = text.encode()
     digest = sha256(content).hexdigest()
-    return Draft(
-        id=identify(scope, kind, digest), kind=kind, name=name[:NAME_CHARACTERS], sha256=digest, content=content
-    )
+    kept_name = name[:NAME_CHARACTERS].replace("\x00", "\ufffd")
+    return Draft(id=identify(scope, kind, digest), kind=kind, name=kept_name, sha256=digest, content=content)
 
 
 def count_lines(content: bytes) -> int:

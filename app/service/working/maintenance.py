@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from app.domain.objects import ObjectKind, tell_kind
 from app.domain.working import MS_PER_DAY, Offload, Tier, WorkingPolicy
 from app.errors import NotFound, StoreCorrupt
 from app.service.working.offloads import GRACE_MS, Offloads
@@ -100,6 +101,8 @@ def _compare(offloads: Offloads, now_ms: int, is_stopping: Callable[[], bool]) -
     orphans = 0
     absent: list[Offload] = []
     for kept in offloads.objects.list():
+        if tell_kind(kept.name) is not ObjectKind.WORKING:
+            continue  # what is no text of a conversation has no row here
         if is_stopping():
             return orphans, []
         while row is not None and row.object_name < kept.name:

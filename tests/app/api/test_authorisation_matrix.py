@@ -17,6 +17,7 @@ READ, WRITE, DELETE = Permission.MEMORY_READ, Permission.MEMORY_WRITE, Permissio
 ADMIN = Permission.ADMINISTER
 KEYLESS = ("nobody", "expired", "revoked")
 WS = "/v1/workspaces/{ws}"
+PROFILE = f"{WS}/users/ada/profile"
 OFFLOADED = "working_memory/{offload}.txt"
 
 
@@ -96,6 +97,16 @@ ROUTES: Mapping[tuple[str, str], Entry] = {
         needs=WRITE, path=f"{WS}/users/ada", json={"name": "Ada"}
     ),
     ("DELETE", "/v1/workspaces/{workspace_id}/users/{user_id}"): Entry(needs=DELETE, path=f"{WS}/users/ada"),
+    ("GET", "/v1/workspaces/{workspace_id}/users/{user_id}/profile"): Entry(needs=READ, path=PROFILE),
+    ("PUT", "/v1/workspaces/{workspace_id}/users/{user_id}/profile"): Entry(
+        needs=WRITE, path=PROFILE, json={"preferences": {"language": "zh"}}
+    ),
+    ("PATCH", "/v1/workspaces/{workspace_id}/users/{user_id}/profile"): Entry(
+        needs=WRITE, path=PROFILE, json={"preferences": {"language": None}}
+    ),
+    ("DELETE", "/v1/workspaces/{workspace_id}/users/{user_id}/profile"): Entry(
+        needs=DELETE, path=PROFILE, granted=(204,)
+    ),
     ("GET", "/v1/workspaces/{workspace_id}/memories"): Entry(needs=READ, path=f"{WS}/memories"),
     ("POST", "/v1/workspaces/{workspace_id}/memories"): Entry(
         needs=WRITE, path=f"{WS}/memories", json=MEMORY, granted=(200, 201)
@@ -213,6 +224,7 @@ def ask(world: World, caller: str, method: str, path: str, entry: Entry, workspa
 
     world.seed()
     offload_id = offload(world, workspace)
+    world.services.profiles.replace(world.admin, workspace, "ada", {"canary": CANARY})
     arguments: dict[str, Any] = {"headers": world.headers(caller)}
     if entry.json is not None:
         arguments["json"] = fill(entry.json)

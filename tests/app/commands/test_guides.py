@@ -15,7 +15,7 @@ from tests.app.commands.test_command_line import COMMANDS
 from tests.servers.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
-GUIDES = ("run-the-service", "api-keys", "change-the-embedding")
+GUIDES = ("run-the-service", "api-keys", "change-the-embedding", "keep-model-weights", "keep-user-profiles")
 FENCE = re.compile(r"^```(?P<lang>\w*)(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 SHELL = """
@@ -36,7 +36,8 @@ expect() { [ "$2" = "$1" ] || fail "$3 ended with $2, the page says $1"; }
 
 
 def read(guide: str) -> str:
-    return (ROOT / "docs" / "howto" / f"{guide}.md").read_text(encoding="utf-8")
+    (page,) = (ROOT / "docs").glob(f"*/{guide}.md")
+    return page.read_text(encoding="utf-8")
 
 
 def commands(guide: str) -> Iterator[str]:

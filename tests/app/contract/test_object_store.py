@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from app.backends.clock import SystemClock
 from app.backends.objects import LocalObjectStore, RamObjectStore
 from app.backends.objects.oss import OssObjectStore
 from app.backends.objects.s3 import S3ObjectStore
-from app.errors import InvalidRequest, NotFound, PayloadTooLarge, StoreFull
+from app.errors import AlreadyExists, InvalidRequest, NotFound, PayloadTooLarge, StoreFull
 from app.ports import ObjectStore
 from tests.app.objects.places import place_oss, place_s3
 from tests.servers.oss import run_oss
@@ -20,6 +21,10 @@ from tests.servers.oss import run_oss
 MOST = 1_000
 FOLDERS = ("a" * 32, "b" * 32)
 NAMES = [f"{folder}/{digit * 32}" for folder in FOLDERS for digit in "12"]
+PROFILE = f"profiles/{FOLDERS[0]}/{'1' * 32}.v000000000001"
+WEIGHTS = [f"weights/{name}" for name in (f"bge-m3/{'0' * 64}", "bge-m3/manifest", f"bge-m3.old/{'f' * 64}")]
+KINDRED = [*NAMES, PROFILE, *WEIGHTS]
+"""One and more of each kind."""
 
 KINDS = [
     "local",
@@ -102,6 +107,42 @@ def test_objects_are_listed_in_order_by_prefix(objects: ObjectStore) -> None:
         assert [each.name for each in objects.list(prefix)] == [name for name in names if name.startswith(prefix)]
 
 
+@pytest.mark.parametrize("name", [PROFILE, *WEIGHTS])
+def test_each_kind_of_object_is_kept(objects: ObjectStore, name: str) -> None:
+    objects.put(name, b"tea")
+    assert (objects.read(name), objects.size(name)) == (b"tea", 3)
+    assert [each.name for each in objects.list()] == [name]
+    assert objects.delete(name) is True
+    assert list(objects.list()) == []
+
+
+def test_kinds_of_objects_are_listed_apart(objects: ObjectStore) -> None:
+    for name in KINDRED:
+        objects.put(name, b"tea")
+    assert sorted(each.name for each in objects.list()) == sorted(KINDRED)
+    for prefix in ("profiles/", "weights/", "weights/bge-m3/", "weights/bge", PROFILE[:-3], FOLDERS[0], "profiles"):
+        expected = sorted(name for name in KINDRED if name.startswith(prefix))
+        assert sorted(each.name for each in objects.list(prefix)) == expected
+
+
+@pytest.mark.parametrize("name", [NAMES[0], PROFILE])
+def test_only_one_of_many_makes_an_object(objects: ObjectStore, name: str) -> None:
+    def create(number: int) -> bool:
+        try:
+            objects.create(name, b"%d" % number)
+        except AlreadyExists:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(create, range(8)))
+    assert made.count(True) == 1
+    assert objects.read(name) == b"%d" % made.index(True)
+    with pytest.raises(AlreadyExists):
+        objects.create(name, b"late")
+    assert [each.name for each in objects.list()] == [name]
+
+
 def test_a_too_large_object_is_refused_and_nothing_kept(objects: ObjectStore) -> None:
     assert objects.most_bytes == MOST
     with pytest.raises(PayloadTooLarge, match=r"1,001 bytes.*1,000"):
@@ -112,7 +153,10 @@ def test_a_too_large_object_is_refused_and_nothing_kept(objects: ObjectStore) ->
 @pytest.mark.parametrize(
     "name",
     ["", ".", "..", "../x", "/etc/passwd", f"{'a' * 32}/../{'b' * 32}", "a" * 32, f"{'A' * 32}/{'b' * 32}",
-     f"{'a' * 32}/{'b' * 32}/x", f"{'a' * 32}/{'b' * 32}.", f"{'a' * 32}/{'b' * 32}\n", f"{'a' * 31}\x00/{'b' * 32}"],
+     f"{'a' * 32}/{'b' * 32}/x", f"{'a' * 32}/{'b' * 32}.", f"{'a' * 32}/{'b' * 32}\n", f"{'a' * 31}\x00/{'b' * 32}",
+     f"profiles/{'1' * 32}", f"profiles/../{'1' * 32}", f"profiles/ada/{'1' * 32}", f"weights/../{'1' * 64}",
+     f"weights/bge/{'1' * 32}", f"weights/BGE/{'1' * 64}", f"weights/.x/{'1' * 64}", "weights/bge/../manifest",
+     f"models/bge/{'1' * 64}"],
 )  # fmt: skip
 def test_only_names_of_this_service_are_taken(objects: ObjectStore, name: str) -> None:
     for act in (objects.read, objects.size, objects.delete):
@@ -120,6 +164,8 @@ def test_only_names_of_this_service_are_taken(objects: ObjectStore, name: str) -
             act(name)
     with pytest.raises(InvalidRequest):
         objects.put(name, b"x")
+    with pytest.raises(InvalidRequest):
+        objects.create(name, b"x")
 
 
 class TestLocal:

@@ -88,6 +88,6 @@ def wait_until_told(store: IndexedStore[Store], clock: SteppingClock) -> None:
 
     def is_told() -> bool:
         clock.step(1000)
-        return not store.store.feed.waiting(limit=1) and store.state().is_used
+        return store.state().is_used and not store.store.feed.waiting(limit=1)
 
     wait_until(is_told, lambda: f"the index to be told of everything: {store.state()}")

@@ -177,12 +177,20 @@ class EngineClient:
             )
             return _DONE
 
-    def upsert(self, collection_name: str, *, points: Sequence[models.PointStruct], **_: Any) -> models.UpdateResult:
-        """Write points."""
+    def upsert(
+        self,
+        collection_name: str,
+        *,
+        points: Sequence[models.PointStruct],
+        update_filter: models.Filter | None = None,
+        **_: Any,
+    ) -> models.UpdateResult:
+        """Write points, over those alone that pass the filter."""
+        condition = None if update_filter is None else to_filter(update_filter)
         with self._lock:
             shard = self._shard(collection_name)
             written = [edge.Point(number_of(one.id), dense(one.vector), one.payload) for one in points]
-            shard.engine.update(edge.UpdateOperation.upsert_points(written))
+            shard.engine.update(edge.UpdateOperation.upsert_points(written, condition))
             return _DONE
 
     def delete(self, collection_name: str, *, points_selector: models.PointIdsList, **_: Any) -> models.UpdateResult:

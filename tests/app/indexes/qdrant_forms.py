@@ -64,6 +64,8 @@ def _to_condition(condition: Any) -> Any:
         return to_filter(condition)
     if isinstance(condition, models.NestedCondition):
         return edge.NestedCondition(condition.nested.key, to_filter(condition.nested.filter))
+    if isinstance(condition, models.HasIdCondition):
+        return edge.HasIdCondition({number_of(one) for one in condition.has_id})
     assert isinstance(condition, models.FieldCondition), type(condition)
     if isinstance(condition.match, models.MatchValue):
         return edge.FieldCondition(condition.key, match=edge.MatchValue(condition.match.value))

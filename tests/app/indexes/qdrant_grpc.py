@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 from qdrant_client import grpc as wire
 from qdrant_client import models
 from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
@@ -162,7 +162,8 @@ class _Points(PointsServicer):
     def Upsert(self, request: Any, context: Any) -> Any:  # noqa: N802
         def answer() -> Any:
             points = [GrpcToRest.convert_point_struct(one) for one in request.points]
-            return _done(self._standin.engine.upsert(request.collection_name, points=points))
+            condition = GrpcToRest.convert_filter(request.update_filter) if request.HasField("update_filter") else None
+            return _done(self._standin.engine.upsert(request.collection_name, points=points, update_filter=condition))
 
         return _meet(self._standin, "upsert", request, context, answer)
 

@@ -44,7 +44,7 @@ def answer(standin: Standin, name: str, collection: str, body: dict[str, Any]) -
         "index": lambda: engine.create_payload_index(
             collection, **models.CreateFieldIndex(**body).model_dump(include={"field_name"}), **_read_schema(body)
         ),
-        "upsert": lambda: engine.upsert(collection, points=list(models.PointsList(**body).points)),
+        "upsert": lambda: engine.upsert(collection, **_read_upsert(body)),
         "delete": lambda: engine.delete(collection, points_selector=models.PointIdsList(**body)),
         "count": lambda: engine.count(collection, exact=models.CountRequest(**body).exact),
         "query": lambda: engine.query_points(collection, **_read_query(body)),
@@ -147,6 +147,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()
+
+
+def _read_upsert(body: dict[str, Any]) -> dict[str, Any]:
+    told = models.PointsList(**body)
+    return {"points": list(told.points), "update_filter": told.update_filter}
 
 
 def _read_create(body: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from app.domain.working import WorkingPolicy
 from app.ports import Clock, Embedder, Extractor
 from app.ports.stores import Storage
 from app.service.embedding_cache import CachingEmbedder
+from app.service.profiles import Profiles
 from app.service.spending import Spending
 from app.service.suite import Services, assemble
 from app.service.working import WorkingMemory
@@ -21,9 +22,10 @@ def put_together(
     overlap_days: int = 7,
 ) -> Services:
     """The services, with caches that keep nothing."""
+    objects = RamObjectStore(clock=clock)
     working = WorkingMemory(
         store=store.working,
-        objects=RamObjectStore(clock=clock),
+        objects=objects,
         model=None,
         clock=clock,
         meter=store.meter,
@@ -37,6 +39,7 @@ def put_together(
         meter=store.meter,
         spending=Spending(ledger=store.ledger, clock=clock),
         working=working,
+        profiles=Profiles(objects=objects, users=store.users, clock=clock),
         key_days=key_days,
         overlap_days=overlap_days,
         parallel=parallel,

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
@@ -95,10 +94,3 @@ def test_what_one_node_offloads_the_other_reads(nodes: Nodes, clock: SteppingClo
     except NotFound:
         found = None
     assert found is None
-
-
-def test_a_name_with_nul_is_kept_without_it(nodes: Nodes) -> None:
-    nodes[0].working.put_offloads([replace(make("tea"), name="read\x00log")])
-    (kept,) = nodes[1].working.list_offloads(HERE, limit=9).items
-    assert kept.name == "read\ufffdlog"
-    assert nodes[0].working.move_offload(kept, tier=Tier.WARM, object_name=kept.object_name)

@@ -11,7 +11,7 @@ from app.domain.embedding import EmbeddingIdentity
 from app.errors import SettingsError
 from tests.app.contract.samples import ALL, HERE
 from tests.app.postgres.search.conftest import OpenStore
-from tests.app.postgres.search.vectors import keep, make_clusters, make_queries
+from tests.app.postgres.search.vectors import keep, make_clusters, make_index, make_queries
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -23,6 +23,7 @@ def test_vectors_of_every_length_are_indexed(opened: OpenStore, dimensions: int)
     store = opened(dimensions)
     vectors = make_clusters(COUNT, dimensions, clusters=5)
     keep(store, vectors)
+    make_index(store, dimensions)
     where, values = select_held(None, now_ms=10**15)
     for query in make_queries(vectors, 5):
         expected = store.index.nearest(HERE, query, ALL, limit=20, exact=True)
@@ -36,8 +37,8 @@ def test_vectors_of_every_length_are_indexed(opened: OpenStore, dimensions: int)
         with store.database.read() as connection:
             place = look(connection, HERE, dimensions).place
             assert place is not None
-            plan = follow_with(connection, place, question, store.keeper.plan, narrowed=False, verb="EXPLAIN ")
-            found = follow(connection, place, question, store.keeper.plan, narrowed=False)
+            plan = follow_with(connection, place, question, store.keeper.plan, verb="EXPLAIN ")
+            found = follow(connection, place, question, store.keeper.plan)
         assert f"Index Scan using {begin_name(dimensions)}" in str(plan)
         assert [number for number, _ in found] == [candidate.number for candidate in expected]
         assert [score for _, score in found] == [candidate.score for candidate in expected]

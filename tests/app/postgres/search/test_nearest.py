@@ -86,7 +86,7 @@ def test_a_large_workspace_is_searched_along_the_index(store: PostgresStore, vec
     assert place.indexed
     assert place.population == LARGE > count_compared(place, 100, narrowed=False)
     with store.database.read() as connection:
-        rows = follow_with(connection, place, question, store.keeper.plan, narrowed=False, verb="EXPLAIN ")
+        rows = follow_with(connection, place, question, store.keeper.plan, verb="EXPLAIN ")
     plan = "\n".join(line for (line,) in rows)
     assert f"Index Scan using {begin_name(IDENTITY.dimensions)}hnsw_16_200_" in plan
     assert "Seq Scan on chunks" not in plan
@@ -119,7 +119,7 @@ def test_the_index_finds_what_a_filter_of_a_tenth_leaves(store: PostgresStore, v
     for query in queries:
         place, question = see(store, query, wanted)
         with store.database.read() as connection:
-            rows = follow(connection, place, question, store.keeper.plan, narrowed=True)
+            rows = follow(connection, place, question, store.keeper.plan, estimate=LARGE / 10)
         found.append([Candidate(number=number, score=score) for number, score in rows])
     assert recall(found, search(store, queries, wanted, exact=True)) >= 0.95
 

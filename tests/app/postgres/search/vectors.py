@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from app.backends.postgres import PostgresStore
 from app.backends.postgres.derived import VECTORS
 from app.backends.postgres.indexes import drop_nearest
+from app.backends.postgres.statements import Connection, select_rows
 from app.domain.change import Add, ChangeBatch
 from app.domain.embedding import Vector
 from app.domain.memory import MemoryDraft, MemoryKind, Scope
@@ -38,7 +39,12 @@ def _normalise(vectors: NDArray[np.float64]) -> Vector:
 
 
 def keep(
-    store: PostgresStore, vectors: Vector, scope: Scope = HERE, *, tags: Mapping[str, Sequence[int]] | None = None
+    store: PostgresStore,
+    vectors: Vector,
+    scope: Scope = HERE,
+    *,
+    tags: Mapping[str, Sequence[int]] | None = None,
+    with_vectors: bool = True,
 ) -> None:
     """Commit a memory for each vector, in their order; tags are given by the places of those that have them."""
     tagged = {tag: frozenset(places) for tag, places in (tags or {}).items()}
@@ -50,7 +56,7 @@ def keep(
                     content=f"memory {place}",
                     tags=tuple(tag for tag, places in tagged.items() if place in places),
                 ),
-                vector=vectors[place],
+                vector=vectors[place] if with_vectors else None,
             )
             for place in range(start, min(start + _PART, len(vectors)))
         )
@@ -60,6 +66,26 @@ def keep(
 def drop_index(store: PostgresStore) -> None:
     """Remove the index of the nearest: many vectors are written sooner without, and the index is made of them."""
     store.database.write(lambda connection: drop_nearest(connection, VECTORS))
+
+
+def make_index(store: PostgresStore, dimensions: int) -> None:
+    """Make the index of the nearest, also of fewer vectors than one is made for."""
+    sql = store.keeper.plan.write(VECTORS, dimensions, beside=False)
+
+    def work(connection: Connection) -> None:
+        connection.execute(sql)
+
+    store.database.write(work, statement_timeout_s=300.0)
+
+
+def list_indexes(store: PostgresStore) -> dict[str, bool]:
+    """The indexes of the nearest by their names, and whether they can be used."""
+    sql = (
+        "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE i.indrelid = %s::regclass AND c.relname LIKE %s"
+    )
+    with store.database.read() as connection:
+        return dict(select_rows(connection, sql, (VECTORS, "chunks_vec_nearest_%")))
 
 
 def recall(found: Sequence[Sequence[Candidate]], expected: Sequence[Sequence[Candidate]], best: int = 10) -> float:

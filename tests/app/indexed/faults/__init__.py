@@ -1,0 +1,1 @@
+"""What the service does when the server of its vector index fails."""
