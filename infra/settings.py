@@ -12,12 +12,12 @@ from typing import Any, Literal, TypeVar
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.errors import InvalidStack, MissingSetting
 from infra.tagging import PROJECT
 
-PROVIDER_SECRETS = ("llm-api-key", "embedding-api-key", "qdrant-api-key", "datadog-api-key")
+PROVIDER_SECRETS = ("llm-api-key", "embedding-api-key", "qdrant-api-key", "datadog-api-key", "edge-secret")
 """Keys of others' services. What the stack makes itself (passwords, the first admin key) is generated."""
 _PLAIN = (
     "cloud",
@@ -49,27 +49,21 @@ _S = TypeVar("_S", bound=_Section)
 class NetworkSettings(_Section):
     """The network: a new one of `cidr`, or one that exists, named by its ids. `allowed_cidrs` may reach the service."""
 
-    cidr: str = Field(default="10.20.0.0/16", pattern=r"^\d{1,3}(\.\d{1,3}){3}/(1[6-9]|20)$")
+    cidr: str = "10.20.0.0/16"
     vpc_id: str = ""
     public_subnet_ids: tuple[str, ...] = ()
     private_subnet_ids: tuple[str, ...] = ()
     data_subnet_ids: tuple[str, ...] = ()
     allowed_cidrs: tuple[str, ...] = ("0.0.0.0/0",)
 
-    @model_validator(mode="after")
-    def _check_existing(self) -> "NetworkSettings":
-        given = [bool(self.public_subnet_ids), bool(self.private_subnet_ids), bool(self.data_subnet_ids)]
-        if bool(self.vpc_id) != all(given) or bool(self.vpc_id) != any(given):
-            raise ValueError("an existing network needs vpc_id, public_, private_ and data_subnet_ids, all or none")
-        return self
-
 
 class ServiceSettings(_Section):
     """Which build of the service runs, how it arrives and how a new one takes over.
 
-    `wheel` is a file to deliver to a single host, `image` a container image for a cluster; without one the stack's
-    own registry is used, at the tag `version`. `settings` are settings of the service by their dotted names, over
-    those that follow from the plan. `green_version` is the candidate of a blue-green or canary deployment and
+    A single host gets the wheel, by default the one that `make wheel` builds; a cluster gets `image`, by default the
+    tag `version` of the stack's own registry. `vector_url` is the address of a managed vector store; `email` is told
+    of trouble with a host's certificate. `settings` are settings of the service by their dotted names, over those
+    that follow from the plan. `green_version` is the candidate of a blue-green or canary deployment and
     `canary_percent` the share of the traffic that it gets.
     """
 
@@ -79,6 +73,8 @@ class ServiceSettings(_Section):
     strategy: Strategy = "rolling"
     green_version: str = ""
     canary_percent: int = Field(default=0, ge=0, le=100)
+    vector_url: str = ""
+    email: str = ""
     settings: Mapping[str, str] = {}
 
 

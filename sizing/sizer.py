@@ -37,6 +37,7 @@ from sizing.plan import (
     RegionPlan,
     SecuritySpec,
 )
+from sizing.secrecy import count_secrets
 from sizing.stores import postgres_data_gb, sqlite_disk_gb
 from sizing.workload import Point
 
@@ -201,7 +202,19 @@ def _size_region(drawn: Design, placement: Placement, point: Point, bounds: Regi
             rpo_hours=1,
             rto_hours=1,
         ),
-        security=SecuritySpec(keys=tier.keys, secrets=tier.secrets, image_gb=tier.image_gb),
+        security=SecuritySpec(
+            keys=tier.keys,
+            secrets=count_secrets(
+                compute,
+                database,
+                vector_store,
+                cache,
+                tasks=tasks,
+                embedding=embedding,
+                embedding_mode=workload.embedding,
+            ),
+            image_gb=tier.image_gb,
+        ),
         models=ModelsSpec(
             tasks=tasks,
             embedding=embedding.name,

@@ -26,7 +26,6 @@ class Tier:
     alarms: int
     metrics: int
     keys: int
-    secrets: int
     image_gb: float
     waf_rules: int
     origin: str
@@ -59,7 +58,6 @@ def tiers() -> dict[str, Tier]:
             alarms=int(row["alarms"]),
             metrics=int(row["metrics"]),
             keys=int(row["keys"]),
-            secrets=int(row["secrets"]),
             image_gb=float(row["image_gb"]),
             waf_rules=int(row["waf_rules"]),
             origin=row["origin"],

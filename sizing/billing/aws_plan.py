@@ -55,6 +55,8 @@ def bill_aws(bill: Bill, region: SizedRegion, span: Span | None) -> None:
         aws.distribution(bill, "network/cdn", load.egress_gb, load.requests)
         if span.dns_queries:
             aws.hosted_zone(bill, "network/dns", span.dns_queries)
+            # the CDN's own firewall sees every region's requests
+            aws.firewall(bill, "network/cdn-firewall", plan.balancer.waf_rules, span.dns_queries)
         inside = load.replicated_gb * span.peers_same_cloud / span.peers
         aws.cross_region(bill, "network/replication", inside)
         outward += load.replicated_gb - inside
@@ -78,6 +80,8 @@ def _bill_vector_store_aws(bill: Bill, region: SizedRegion) -> None:
         aws.instance(bill, "vector_store/node", store.instance_class, store.nodes, driver="memories")
         aws.volume(bill, "vector_store/root-disk", region.plan.compute.root_disk_gb, store.nodes)
         aws.volume(bill, "vector_store/disk", store.disk_gb, store.nodes, driver="memories")
+        # the nodes' names
+        aws.hosted_zone(bill, "vector_store/dns", 0.0)
         aws.snapshots(bill, "backup/vectors", qdrant_disk_gb(store.vectors, store.dimensions) / 1.5)
     elif store.placement == "managed":
         bill_managed_qdrant(bill, region)

@@ -20,11 +20,12 @@ from google.protobuf import empty_pb2, struct_pb2
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from tests.emulated_aws.names import camel
 from tests.emulated_aws.refusals import Refused
 from tests.emulated_aws.serving import serve
 from tests.emulated_aws.terraform import State, TerraformProvider
-from tests.emulated_aws.tokens import NAMED_BY, RENAMED, UNNAMED, find_type
-from tests.emulated_aws.values import UNKNOWN, UNKNOWN_PULUMI, block_to_pulumi, camel
+from tests.emulated_aws.tokens import NAMED_BY, RENAMED, UNNAMED, WHOLE, find_differences, find_type
+from tests.emulated_aws.values import UNKNOWN, UNKNOWN_PULUMI, block_to_pulumi, type_of
 
 _HANDLE = "__terraform"
 VERSION = "7.51.1"
@@ -82,7 +83,10 @@ class EmulatedAws(provider_pb2_grpc.ResourceProviderServicer):
             type_, prior = self._type(request.urn), self._load(request.olds)
             planned, answer = self._terraform.plan(type_, prior, MessageToDict(request.news))
             known = prior.values or {}
-            changed = sorted(name for name in planned if planned[name] != known.get(name))
+            differing = {name for name in planned if planned[name] != known.get(name)}
+            for name in sorted(differing & find_differences(type_)):
+                self._note(f"EMULATED {type_} {name}")
+            changed = sorted(differing - find_differences(type_))
             replacing = sorted({path.steps[0].attribute_name for path in answer.requires_replace} & set(changed))
             if changed:
                 self._note(f"DIFFERS {request.urn}: {changed} replacing={replacing}")
@@ -99,7 +103,7 @@ class EmulatedAws(provider_pb2_grpc.ResourceProviderServicer):
             if request.preview:
                 planned, _ = self._terraform.plan(type_, State(None), inputs)
                 return provider_pb2.CreateResponse(id="", properties=self._outputs(type_, planned))
-            state = self._terraform.apply(type_, State(None), inputs)
+            state = self._apply(type_, State(None), inputs)
             values = state.values or {}
             self._note(f"CREATED {request.urn} {values.get('id')}")
             return provider_pb2.CreateResponse(
@@ -112,7 +116,7 @@ class EmulatedAws(provider_pb2_grpc.ResourceProviderServicer):
             if request.preview:
                 planned, _ = self._terraform.plan(type_, prior, inputs)
                 return provider_pb2.UpdateResponse(properties=self._outputs(type_, planned))
-            state = self._terraform.apply(type_, prior, inputs)
+            state = self._apply(type_, prior, inputs)
             self._note(f"CHANGED {request.urn}")
             return provider_pb2.UpdateResponse(properties=self._save(type_, state))
 
@@ -121,14 +125,16 @@ class EmulatedAws(provider_pb2_grpc.ResourceProviderServicer):
             type_, prior = self._type(request.urn), self._load(request.properties)
             if prior.values is None:
                 raise Refused("an import is not emulated")
-            state = self._terraform.read(type_, prior)
+            state = prior if WHOLE in find_differences(type_) else self._terraform.read(type_, prior)
             if state.values is None:
                 return provider_pb2.ReadResponse()
+            kept = {name: prior.values[name] for name in find_differences(type_) - {WHOLE}}
+            state = State({**state.values, **kept}, state.private)
             return provider_pb2.ReadResponse(id=request.id, properties=self._save(type_, state), inputs=request.inputs)
 
     def Delete(self, request: Any, context: Any) -> Any:
         with self._refusing(context, request.urn):
-            self._terraform.apply(self._type(request.urn), self._load(request.properties), None)
+            self._apply(self._type(request.urn), self._load(request.properties), None)
             self._note(f"DELETED {request.urn}")
             return empty_pb2.Empty()
 
@@ -138,6 +144,18 @@ class EmulatedAws(provider_pb2_grpc.ResourceProviderServicer):
             found = self._terraform.look_up(type_, MessageToDict(request.args))
             props = _struct(block_to_pulumi(found, self._terraform.lookups[type_].block))
             return provider_pb2.InvokeResponse(**{"return": props})
+
+    def _apply(self, type_: str, prior: State, inputs: dict[str, Any] | None) -> State:
+        """Apply; of what the emulators do not have at all, keep the plan, with something for what is not known."""
+        if WHOLE not in find_differences(type_):
+            return self._terraform.apply(type_, prior, inputs)
+        self._note(f"EMULATED {type_} {WHOLE}")
+        if inputs is None:
+            return State(None)
+        planned, answer = self._terraform.plan(type_, prior, inputs)
+        types = {each.name: type_of(each) for each in self._terraform.resources[type_].block.attributes}
+        values = {name: _make_up(types.get(name, ["list"])) if each == UNKNOWN else each for name, each in planned.items()}
+        return State(values, answer.planned_private)
 
     def _type(self, urn: str) -> str:
         return find_type(urn.split("::")[2].rpartition("$")[2], self._terraform.resources)
@@ -186,6 +204,13 @@ class EmulatedAws(provider_pb2_grpc.ResourceProviderServicer):
     def _note(self, line: str) -> None:
         with self._log.open("a", encoding="utf-8") as log:
             log.write(line + "\n")
+
+
+def _make_up(type_: Any) -> Any:
+    """A value for what nobody computes."""
+    if isinstance(type_, list):
+        return {} if type_[0] in ("map", "object") else []
+    return {"bool": False, "number": 0}.get(type_, f"made-up-{uuid.uuid4().hex}")
 
 
 def _struct(values: dict[str, Any]) -> Any:

@@ -48,9 +48,13 @@ class RandomValues(provider_pb2_grpc.ResourceProviderServicer):
         inputs = MessageToDict(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=request.properties)
-        alphabet = string.ascii_letters + string.digits
-        if inputs.get("special", True):
-            alphabet += str(inputs.get("overrideSpecial") or "!@#$%&*()-_=+[]{}<>:?")
+        kinds = {
+            "upper": string.ascii_uppercase,
+            "lower": string.ascii_lowercase,
+            "numeric": string.digits,
+            "special": str(inputs.get("overrideSpecial") or "!@#$%&*()-_=+[]{}<>:?"),
+        }
+        alphabet = "".join(characters for kind, characters in kinds.items() if inputs.get(kind, True))
         made = struct_pb2.Struct()
         made.update({**inputs, "result": "".join(secrets.choice(alphabet) for _ in range(int(inputs["length"])))})
         return provider_pb2.CreateResponse(id="none", properties=made)

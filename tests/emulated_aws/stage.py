@@ -6,10 +6,13 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Self
 
+import boto3
+
+from tests.emulated_aws.moto import MotoServer
 from tests.servers.installation import PLACE, ServerMissing
 from tests.servers.ministack import MinistackServer
 from tests.servers.server import HOST
@@ -17,7 +20,11 @@ from tests.servers.warden import find_warden
 
 ROOT = Path(__file__).parents[2]
 _REMEDY = "run `bash tools/install-pulumi.sh`"
+ANYTHING = "test"
+"""The emulators check no keys."""
 _LIMIT_S = 1200
+_SECOND = ("cloudwatch",)
+"""Services of the second emulator: the first leaves out half of what it is told of alarms."""
 _PLUGINS = {
     "pulumi-resource-aws": "tests.emulated_aws.plugin",
     "pulumi-resource-random": "tests.emulated_aws.random_plugin",
@@ -53,7 +60,7 @@ class Stage:
 
     def __init__(self) -> None:
         self._engine, self._provider = find_engine(), _find_provider()
-        self.emulator = MinistackServer()
+        self.emulator, self.second = MinistackServer(), MotoServer()
         self.folder = Path(tempfile.mkdtemp(prefix="reme-stage-"))
         find_warden().watch_path(self.folder)
         self.log_path = self.folder / "aws.log"
@@ -62,8 +69,9 @@ class Stage:
     def __enter__(self) -> Self:
         with ExitStack() as opening:
             opening.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            opening.callback(self.emulator.close)
-            self.emulator.start()
+            for server in (self.emulator, self.second):
+                opening.callback(server.close)
+                server.start()
             for name in ("plugins", "state", "home", "terraform", "tmp"):
                 (self.folder / name).mkdir()
             for name, module in _PLUGINS.items():
@@ -86,8 +94,9 @@ class Stage:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "AWS_ENDPOINT_URL": f"http://{HOST}:{self.emulator.port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": ANYTHING,
+            "AWS_SECRET_ACCESS_KEY": ANYTHING,
+            "AWS_EMULATED_ROUTES": ",".join(f"{service}=http://{HOST}:{self.second.port}" for service in _SECOND),
             "AWS_EMULATED_LOG": str(self.log_path),
             "AWS_EMULATED_STATE": str(self.folder / "terraform"),
             "TF_AWS_PROVIDER": str(self._provider),
@@ -114,6 +123,37 @@ class Stage:
         if (done.returncode != 0) != fails:
             raise EngineFailed(f"pulumi {' '.join(arguments)}: exit code {done.returncode}\n{said[-8000:]}")
         return said if fails else done.stdout
+
+    def copy_project(self, *stacks: str) -> Path:
+        """A project of the same program whose stacks' files a test may change, with these stacks, and keys for them."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder, prefix="project-"))
+        (folder / "stacks").mkdir()
+        project = (ROOT / "Pulumi.yaml").read_text(encoding="utf-8")
+        project = project.replace("virtualenv: .venv", f"virtualenv: {ROOT / '.venv'}")
+        project = project.replace("stackConfigDir: infra/stacks", "stackConfigDir: stacks")
+        (folder / "Pulumi.yaml").write_text(project, encoding="utf-8")
+        shutil.copy(ROOT / "__main__.py", folder)
+        for stack in stacks:
+            shutil.copy(ROOT / "infra" / "stacks" / f"Pulumi.{stack}.yaml", folder / "stacks")
+            self.run("stack", "init", stack, project=folder)
+            for name in ("llm-api-key", "embedding-api-key", "edge-secret"):
+                self.run("config", "set", "--secret", "--stack", stack, name, f"{name} of the tests", project=folder)
+        return folder
+
+    def prepare_zone(self, project: Path, stack: str) -> str:
+        """Make a Route 53 zone, as a user has one, and name it in a stack's file; returns its id."""
+        client = boto3.client(
+            "route53",
+            endpoint_url=f"http://{HOST}:{self.emulator.port}",
+            region_name="us-east-1",
+            aws_access_key_id=ANYTHING,
+            aws_secret_access_key=ANYTHING,
+        )
+        with closing(client):
+            made = client.create_hosted_zone(Name="example.com", CallerReference=stack)
+        zone_id = str(made["HostedZone"]["Id"]).rpartition("/")[2]
+        self.run("config", "set", "--stack", stack, "zone-id", zone_id, project=project)
+        return zone_id
 
     def export(self, stack: str, project: Path = ROOT) -> Any:
         """The stack's state."""

@@ -1,10 +1,13 @@
 """Which type of Terraform a type of Pulumi is, and where their names differ by more than case and number."""
 
+import csv
 import re
 from collections.abc import Container
+from functools import cache
+from pathlib import Path
 
+from tests.emulated_aws.names import snake
 from tests.emulated_aws.refusals import Refused
-from tests.emulated_aws.values import snake
 
 _TYPES = {
     "alb/listener:Listener": "aws_lb_listener",
@@ -24,10 +27,14 @@ _TYPES = {
     "rds/instance:Instance": "aws_db_instance",
     "rds/parameterGroup:ParameterGroup": "aws_db_parameter_group",
     "rds/subnetGroup:SubnetGroup": "aws_db_subnet_group",
+    "s3/bucketObjectv2:BucketObjectv2": "aws_s3_object",
     "s3/bucketV2:BucketV2": "aws_s3_bucket",
 }
 """Types that do not follow the rule: `aws_<module>_<type>` or `aws_<type>`."""
-RENAMED = {("aws_cloudwatch_metric_alarm", "name"): "alarmName"}
+RENAMED = {
+    ("aws_cloudwatch_metric_alarm", "name"): "alarmName",
+    ("aws_sns_topic_subscription", "topic"): "topicArn",
+}
 """Properties that Pulumi calls otherwise, by Terraform's type: Pulumi's name to Terraform's in camel case."""
 NAMED_BY = {
     "aws_elasticache_replication_group": "replicationGroupId",
@@ -55,3 +62,14 @@ def find_type(token: str, known: Container[str], *, prefix: str = "") -> str:
         if candidate is not None and candidate in known:
             return candidate
     raise Refused(f"no type of Terraform is known for {token}")
+
+
+WHOLE = "*"
+"""In place of an attribute: the emulators do not have the resource, so it is checked and planned only."""
+
+
+@cache
+def find_differences(type_: str) -> frozenset[str]:
+    """Attributes that the emulator does not keep as it was told: a difference in them is the emulator's, not a change."""
+    with (Path(__file__).parent / "differences.csv").open(encoding="utf-8", newline="") as file:
+        return frozenset(row["attribute"] for row in csv.DictReader(file) if row["type"] == type_)

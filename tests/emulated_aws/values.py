@@ -4,29 +4,21 @@ Pulumi's names are Terraform's in camel case, lists in the plural; blocks of at 
 """
 
 import json
-import re
 from functools import cache
 from typing import Any
 
 import inflect
 import msgpack
 
+from tests.emulated_aws.names import camel
 from tests.emulated_aws.refusals import Refused
 
 UNKNOWN_PULUMI = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+_ASSET = "4dabf18193072939515e22adb298388d"
+"""The key that marks assets and other special values of Pulumi."""
 UNKNOWN = msgpack.ExtType(0, b"\x00")
 _LIST, _SET, _MAP, _SINGLE, _GROUP = 2, 3, 4, 1, 5
 _INFLECT = inflect.engine()
-
-
-def snake(name: str) -> str:
-    """The name in snake case."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
-
-
-def camel(name: str) -> str:
-    """The name in camel case."""
-    return re.sub(r"_([a-z0-9])", lambda found: found.group(1).upper(), name)
 
 
 @cache
@@ -98,6 +90,9 @@ def _to_terraform(value: Any, type_: Any) -> Any:
     if value == UNKNOWN_PULUMI:
         return UNKNOWN
     if isinstance(type_, str):
+        # A file as an asset: Terraform wants its path. In the engine's state an asset has only its hash.
+        if isinstance(value, dict) and _ASSET in value:
+            value = value.get("path", value.get("hash"))
         return _scalar(value, type_)
     kind, inner = type_[0], type_[1]
     if kind in ("list", "set"):

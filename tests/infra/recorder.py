@@ -57,6 +57,10 @@ class Recording:
         return found[0]
 
 
+_IDS = {"aws:ebs/volume:Volume": "vol-", "aws:ec2/instance:Instance": "i-"}
+"""How ids begin, where somebody looks at it."""
+
+
 class _Computing(mocks.Mocks):
     def __init__(self, region: str) -> None:
         self.region = region
@@ -65,7 +69,8 @@ class _Computing(mocks.Mocks):
         state = dict(args.inputs)
         if not args.custom:
             return "", state
-        return f"{args.name}-id", _compute(args.typ, args.name, state, self.region)
+        prefix = _IDS.get(args.typ, "")
+        return prefix + (args.name if prefix else f"{args.name}-id"), _compute(args.typ, args.name, state, self.region)
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         return _answer(args.token, dict(args.args), self.region), []
@@ -105,11 +110,12 @@ def _compute(type_: str, name: str, state: dict[str, Any], region: str) -> dict[
         "aws:acm/certificate:Certificate": {
             "domainValidationOptions": [
                 {
-                    "domainName": state.get("domainName"),
-                    "resourceRecordName": f"_x.{state.get('domainName')}",
+                    "domainName": domain,
+                    "resourceRecordName": f"_x.{domain}",
                     "resourceRecordType": "CNAME",
                     "resourceRecordValue": "_y.acm-validations.aws",
                 }
+                for domain in [state.get("domainName"), *(state.get("subjectAlternativeNames") or [])]
             ]
         },
         "aws:acm/certificateValidation:CertificateValidation": {"certificateArn": state.get("certificateArn")},
@@ -216,9 +222,10 @@ class _Monitor(mocks.MockMonitor):
             )
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - as above
-        if "pulumi:pulumi:Stack" in request.urn:
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
             outputs = pulumi.runtime.rpc.deserialize_properties(request.outputs, keep_unknowns=True)
-            self.outputs = {key: _reveal(value) for key, value in outputs.items()}
+            # the stack that the mocks make by themselves registers too, with none
+            self.outputs |= {key: _reveal(value) for key, value in outputs.items()}
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 

@@ -40,7 +40,7 @@ def test_high_availability_by_hand() -> None:
     assert amount(report, "cache/node/elasticache/class") == Decimal("37.38")  # 2 x 730 x 0.0256
     assert amount(report, "balancer/balancer/alb/balancer") == Decimal("16.43")  # 730 x 0.0225, half up
     assert amount(report, "network/nat/nat/gateway") == Decimal("32.85")  # 730 x 0.045
-    assert amount(report, "security/secret/secretsmanager/secret") == Decimal("2.40")  # 6 x 0.40
+    assert amount(report, "security/secret/secretsmanager/secret") == Decimal("3.20")  # 8 x 0.40
 
 
 def test_alibaba_serverless_bills_two_instances() -> None:

@@ -1,0 +1,205 @@
+"""Backups by the plan's schedule: recovery points of databases and disks, and the buckets of dumps and archives.
+
+The service's own dump job writes to both buckets, to each by itself: the weekly dump to `dumps`, the dump of the
+month's first day to `archive`. The archive lives there for every tier, since a recovery point of RDS cannot move to
+cold storage (AWS Backup's feature table), and one of a disk moves as a full copy of the whole disk.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.aws.private_bucket import LifecycleRule, PrivateBucket, PrivateBucketArgs, delete_replaced, expire
+from infra.aws.roles import describe_trust, make_role
+from infra.facts import SNAPSHOTS_PREFIX
+from infra.tagging import Tags
+from sizing.plan import BackupSpec, DatabaseSpec
+
+HOURLY = "cron(0 * ? * * *)"
+DAILY = "cron(0 2 ? * * *)"
+WEEKLY = "cron(0 3 ? * SUN *)"
+"""§10.4: hot data every hour, all of it at 02:00, once more on Sunday at 03:00; times are UTC."""
+
+HOURLY_KEPT_DAYS = 7
+"""§10.4: copies for fast recovery are kept seven days."""
+DAILY_KEPT_DAYS = 35
+"""As long as a managed database keeps its own daily copies (RDS's limit)."""
+START_MINUTES, COMPLETE_MINUTES = 60, 180
+"""AWS Backup starts a job within the first and gives it up after the second; 60 is the least that it takes."""
+REPLACED_KEPT_DAYS = 7
+"""Time to undo a dump's deletion by mistake (ours)."""
+DAYS_PER_YEAR = 365
+_POLICIES = "arn:aws:iam::aws:policy/service-role"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupArgs:
+    """What is backed up, each by its ARN; the three groups have rules of their own.
+
+    `database_arns`: managed databases, whose recovery to any minute is their own; `disk_arns`: disks that hold what
+    exists nowhere else; `index_disk_arns`: disks of vector indexes, which can be rebuilt from the database.
+    `lock` keeps recovery points from being deleted before their time.
+    """
+
+    spec: BackupSpec
+    database: DatabaseSpec
+    database_arns: Sequence[pulumi.Input[str]] = ()
+    disk_arns: Sequence[pulumi.Input[str]] = ()
+    index_disk_arns: Sequence[pulumi.Input[str]] = ()
+    kms_key_arn: pulumi.Input[str] | None
+    access_log_bucket: pulumi.Input[str] | None
+    lock: bool
+    tags: Tags
+    protect: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """When recovery points are made (AWS's cron) and for how many days each is kept."""
+
+    name: str
+    schedule: str
+    kept_days: int
+
+
+class BackupPlan(pulumi.ComponentResource):
+    """A vault with a plan for each group that has something to back up, and two private buckets.
+
+    Attributes: `vault_name`, `vault_arn`; `dumps_bucket`, `dumps_arn`, `archive_bucket`, `archive_arn`.
+    """
+
+    vault_name: pulumi.Output[str]
+    vault_arn: pulumi.Output[str]
+    dumps_bucket: pulumi.Output[str]
+    dumps_arn: pulumi.Output[str]
+    archive_bucket: pulumi.Output[str]
+    archive_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: BackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("reme:aws:BackupPlan", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        tags = args.tags.named("backup")
+        groups = [
+            ("databases", args.database_arns, database_rules(args.database)),
+            ("disks", args.disk_arns, disk_rules(args.spec)),
+            ("indexes", args.index_disk_arns, [Rule(name="daily", schedule=DAILY, kept_days=HOURLY_KEPT_DAYS)]),
+        ]
+        vault = aws.backup.Vault(
+            f"{name}-vault",
+            kms_key_arn=args.kms_key_arn,
+            force_destroy=not args.protect,
+            tags=tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        if args.lock:
+            kept = [rule.kept_days for _, _, rules in groups for rule in rules]
+            aws.backup.VaultLockConfiguration(
+                f"{name}-lock",
+                backup_vault_name=vault.name,
+                min_retention_days=min(kept),
+                max_retention_days=max(kept),
+                opts=child,
+            )
+        role = make_role(
+            f"{name}-role",
+            trust=describe_trust("backup"),
+            statements=[],
+            managed=[f"{_POLICIES}/AWSBackupServiceRolePolicyFor{purpose}" for purpose in ("Backup", "Restores")],
+            component="backup",
+            tags=args.tags,
+            parent=self,
+        )
+        for group, arns, rules in groups:
+            if arns:
+                plan = _make_plan(f"{name}-{group}", vault.name, rules, tags, child)
+                aws.backup.Selection(
+                    f"{name}-{group}",
+                    name=group,
+                    plan_id=plan.id,
+                    iam_role_arn=role.arn,
+                    resources=list(arns),
+                    opts=child,
+                )
+        dumps, archive = (self._make_bucket(name, kind, args) for kind in ("dumps", "archive"))
+        self.vault_name, self.vault_arn = vault.name, vault.arn
+        self.dumps_bucket, self.dumps_arn = dumps.bucket, dumps.arn
+        self.archive_bucket, self.archive_arn = archive.bucket, archive.arn
+        self.register_outputs({"vault_name": self.vault_name, "dumps_bucket": self.dumps_bucket})
+
+    def _make_bucket(self, name: str, kind: str, args: BackupArgs) -> PrivateBucket:
+        spec = args.spec
+        ages = _keep_dumps(spec.retention_days) if kind == "dumps" else [_archive(spec.archive_years)]
+        return PrivateBucket(
+            f"{name}-{kind}",
+            PrivateBucketArgs(
+                kms_key_arn=args.kms_key_arn,
+                access_log_bucket=args.access_log_bucket,
+                lifecycle=[*ages, delete_replaced(REPLACED_KEPT_DAYS)],
+                tags=args.tags.named("backup"),
+                protect=args.protect,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def database_rules(spec: DatabaseSpec) -> list[Rule]:
+    """The rules for a managed database: it goes back to any minute by itself, so nothing is copied by the hour.
+
+    Its weekly dumps beyond these days are in the bucket of dumps.
+    """
+    return [
+        Rule(name="daily", schedule=DAILY, kept_days=spec.backup_retention_days),
+        Rule(name="weekly", schedule=WEEKLY, kept_days=spec.backup_retention_days),
+    ]
+
+
+def disk_rules(spec: BackupSpec) -> list[Rule]:
+    """The rules for disks: by the hour where the plan may lose no more than that, by the day, by the week."""
+    hourly = [Rule(name="hourly", schedule=HOURLY, kept_days=HOURLY_KEPT_DAYS)] if spec.rpo_hours <= 1 else []
+    return [
+        *hourly,
+        Rule(name="daily", schedule=DAILY, kept_days=min(DAILY_KEPT_DAYS, spec.retention_days)),
+        Rule(name="weekly", schedule=WEEKLY, kept_days=spec.retention_days),
+    ]
+
+
+def _make_plan(
+    name: str,
+    vault: pulumi.Output[str],
+    rules: Sequence[Rule],
+    tags: dict[str, str],
+    opts: pulumi.ResourceOptions,
+) -> aws.backup.Plan:
+    return aws.backup.Plan(
+        name,
+        rules=[
+            aws.backup.PlanRuleArgs(
+                rule_name=rule.name,
+                target_vault_name=vault,
+                schedule=rule.schedule,
+                start_window=START_MINUTES,
+                completion_window=COMPLETE_MINUTES,
+                lifecycle=aws.backup.PlanRuleLifecycleArgs(delete_after=rule.kept_days),
+                recovery_point_tags=tags,
+            )
+            for rule in rules
+        ],
+        tags=tags,
+        opts=opts,
+    )
+
+
+def _keep_dumps(days: int) -> list[LifecycleRule]:
+    """Dumps for the plan's days; snapshots of vectors, which can be made again, as long as other fast copies."""
+    return [
+        expire(days),
+        expire(HOURLY_KEPT_DAYS, name="expire-snapshots", prefix=f"{SNAPSHOTS_PREFIX}/"),
+    ]
+
+
+def _archive(years: int) -> LifecycleRule:
+    """Objects go to Glacier on the day that they are written, and are deleted after the years."""
+    glacier = aws.s3.BucketLifecycleConfigurationRuleTransitionArgs(days=0, storage_class="GLACIER")
+    return expire(years * DAYS_PER_YEAR, transitions=[glacier])

@@ -1,0 +1,319 @@
+"""The stack of a cluster: tasks behind a balancer, with database, cache, vectors and objects beside them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from infra.aws.backup import BackupArgs, BackupPlan
+from infra.aws.balancer import Balancer, BalancerArgs, Colour
+from infra.aws.cache import Cache, CacheArgs
+from infra.aws.cluster import ClusterArgs, ServiceCluster
+from infra.aws.database import Database, DatabaseArgs
+from infra.aws.entrance import Entrance, find_zone, lead_to
+from infra.aws.foundation import Foundation, lay_foundation, make_keys
+from infra.aws.log_buckets import LogBuckets, LogBucketsArgs
+from infra.aws.metrics_host import MetricsHost, MetricsHostArgs
+from infra.aws.monitoring import Monitoring, MonitoringArgs
+from infra.aws.object_store import ObjectStore, ObjectStoreArgs
+from infra.aws.registry import Registry, RegistryArgs
+from infra.aws.traffic import admit_members
+from infra.aws.vector_store import VectorEndpoint
+from infra.aws.vectors import place_vectors
+from infra.aws.watched import Watched
+from infra.images import find_image
+from infra.monitoring_start import SERVERS
+from infra.outputs import StackOutputs
+from infra.planning import StackPlan
+from infra.service.configuration import (
+    ADMIN_SECRET,
+    AUTHORITY_SECRET,
+    CACHE_SECRET,
+    DATABASE_SECRET,
+    RDS_AUTHORITIES_URL,
+    ServiceAddresses,
+    configure_service,
+)
+from infra.service.container import ContainerContent, describe_container
+from infra.settings import StackSettings
+from infra.tagging import Tags
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """What the tasks keep their data in."""
+
+    database: Database
+    cache: Cache | None
+    vectors: VectorEndpoint
+    objects: ObjectStore
+    backup: BackupPlan
+
+
+def deploy_cluster(settings: StackSettings, planned: StackPlan, tags: Tags) -> StackOutputs:
+    """Make a cluster's resources. Raises MissingSetting where it has no domain."""
+    plan = planned.region
+    keys = make_keys(settings, plan, tags)
+    log_buckets = LogBuckets(
+        "log-buckets",
+        LogBucketsArgs(
+            spec=plan.log_store,
+            region=settings.region,
+            kms_key_arn=keys.log_key_arn,
+            tags=tags,
+            protect=settings.protect,
+        ),
+    )
+    base = lay_foundation(settings, planned, flow_log_bucket_arn=log_buckets.access_arn, keys=keys, tags=tags)
+    registry = Registry("registry", RegistryArgs(tags=tags, protect=settings.protect, kms_key_arn=keys.data_key_arn))
+    entrance = find_zone(base)
+    balancer = _make_balancer(base, log_buckets, entrance)
+    stores = _make_stores(base, log_buckets)
+    cluster = _make_cluster(base, registry, balancer, stores)
+    _admit(stores, cluster)
+    Monitoring(
+        "monitoring",
+        MonitoringArgs(
+            plan=plan,
+            region=settings.region,
+            watched=Watched(
+                cluster_name=cluster.cluster_name,
+                service_name=cluster.service_name,
+                database_id=stores.database.instance_id,
+                cache_node_id=stores.cache.member_ids[0] if stores.cache else None,
+                balancer_suffix=balancer.arn_suffix,
+                target_group_suffix=balancer.target_group_suffixes[balancer.active],
+                certificate_arn=entrance.certificate_arn,
+                backup_vault_name=stores.backup.vault_name,
+            ),
+            log_group_name=base.application_log,
+            topic_arn=base.notices.topic_arn,
+            tags=tags,
+        ),
+    )
+    if plan.monitoring.kind == "prometheus":
+        _watch_by_prometheus(base, cluster)
+    lead_to(base, entrance, balancer, log_buckets)
+    url = f"https://{settings.domain}"
+    return StackOutputs(
+        service_url=url,
+        health_url=f"{url}{plan.balancer.health_path}",
+        name_servers=entrance.name_servers,
+        services=[name for name in (cluster.service_name, cluster.green_service_name) if name is not None],
+        target_groups=list(balancer.target_group_arns.values()),
+        secret_addresses=base.credentials.secret_arns,
+        database_host=stores.database.endpoint,
+        vector_url=stores.vectors.url or "",
+        cache_host=stores.cache.address if stores.cache else "",
+        bucket=stores.objects.bucket,
+        backup_bucket=stores.backup.dumps_bucket,
+        archive_bucket=stores.backup.archive_bucket,
+        registry_url=registry.url,
+        cluster=cluster.cluster_name,
+        alarm_topic=base.notices.topic_arn,
+    )
+
+
+def _make_balancer(base: Foundation, log_buckets: LogBuckets, entrance: Entrance) -> Balancer:
+    settings = base.settings
+    return Balancer(
+        "balancer",
+        BalancerArgs(
+            spec=base.plan.balancer,
+            vpc_id=base.network.vpc_id,
+            subnet_ids=list(base.network.public_subnet_ids)[: base.plan.balancer.zones],
+            target_cidrs=[base.network.cidr],
+            certificate_arn=entrance.certificate_arn,
+            log_bucket=log_buckets.access_bucket,
+            log_key_arn=base.keys.log_key_arn,
+            allowed_cidrs=() if entrance.edge_secret is not None else settings.network.allowed_cidrs,
+            allowed_prefix_list_ids=entrance.prefix_list_ids,
+            edge_secret=entrance.edge_secret,
+            weights=_weigh(settings),
+            tags=base.tags,
+            protect=settings.protect,
+        ),
+    )
+
+
+def _weigh(settings: StackSettings) -> Mapping[Colour, int]:
+    """The share of the traffic by colour: of a canary its percentage, else all to blue."""
+    percent = settings.service.canary_percent if settings.service.strategy != "rolling" else 0
+    return {"blue": 100 - percent, "green": percent}
+
+
+def _make_stores(base: Foundation, log_buckets: LogBuckets) -> Stores:
+    settings, plan, network, keys = base.settings, base.plan, base.network, base.keys
+    database = Database(
+        "database",
+        DatabaseArgs(
+            spec=plan.database,
+            vpc_id=network.vpc_id,
+            subnet_ids=network.data_subnet_ids,
+            client_security_group_ids=(),
+            password=base.credentials.values[DATABASE_SECRET],
+            kms_key_arn=keys.data_key_arn,
+            log_key_arn=keys.log_key_arn,
+            log_days=plan.log_store.application_days,
+            tags=base.tags,
+            protect=settings.protect,
+        ),
+    )
+    cache = None
+    if plan.cache.nodes:
+        cache = Cache(
+            "cache",
+            CacheArgs(
+                spec=plan.cache,
+                vpc_id=network.vpc_id,
+                subnet_ids=network.data_subnet_ids,
+                client_security_group_ids=(),
+                password=base.credentials.values[CACHE_SECRET],
+                kms_key_arn=keys.data_key_arn,
+                log_key_arn=keys.log_key_arn,
+                log_days=plan.log_store.application_days,
+                tags=base.tags,
+            ),
+        )
+    objects = ObjectStore(
+        "objects",
+        ObjectStoreArgs(
+            spec=plan.object_store,
+            kms_key_arn=keys.data_key_arn,
+            access_log_bucket=log_buckets.access_bucket,
+            tags=base.tags,
+            protect=settings.protect,
+        ),
+    )
+    vectors = place_vectors(base)
+    backup = BackupPlan(
+        "backup",
+        BackupArgs(
+            spec=plan.backup,
+            database=plan.database,
+            database_arns=[database.arn],
+            index_disk_arns=vectors.volume_arns,
+            kms_key_arn=keys.data_key_arn,
+            access_log_bucket=log_buckets.access_bucket,
+            lock=settings.protect,
+            tags=base.tags,
+            protect=settings.protect,
+        ),
+    )
+    return Stores(database=database, cache=cache, vectors=vectors, objects=objects, backup=backup)
+
+
+def _make_cluster(base: Foundation, registry: Registry, balancer: Balancer, stores: Stores) -> ServiceCluster:
+    settings, plan = base.settings, base.plan
+    service = settings.service
+    rolling = service.strategy == "rolling"
+    ports = [stores.database.port, *([stores.cache.port] if stores.cache else []), *stores.vectors.ports]
+    return ServiceCluster(
+        "service",
+        ClusterArgs(
+            spec=plan.compute,
+            balancer=plan.balancer,
+            region=settings.region,
+            vpc_id=base.network.vpc_id,
+            cidr=base.network.cidr,
+            private_subnet_ids=base.network.private_subnet_ids[: plan.network.zones],
+            image=service.image or pulumi.Output.concat(registry.url, ":", service.version),
+            content=_describe_content(base, stores),
+            secret_arns=list(_find_sources(base, stores).values()),
+            target_group_arn=balancer.target_group_arns["blue"],
+            balancer_security_group_id=balancer.security_group_id,
+            log_group_name=base.application_log,
+            log_group_arn=base.logs.arns["application"],
+            tags=base.tags,
+            bucket_arns=[stores.objects.arn],
+            repository_arns=[registry.arn],
+            kms_key_arn=base.keys.data_key_arn,
+            inner_ports=ports,
+            listeners=[balancer],
+            deploy=service.strategy,
+            green_image=None
+            if rolling or not service.green_version
+            else pulumi.Output.concat(registry.url, ":", service.green_version),
+            green_nodes=plan.compute.nodes if service.green_version and not rolling else 0,
+            green_target_group_arn=None if rolling else balancer.target_group_arns["green"],
+        ),
+    )
+
+
+def _find_sources(base: Foundation, stores: Stores) -> dict[str, pulumi.Input[str]]:
+    """The ARN of each secret that the service reads, by the secret's name."""
+    sources: dict[str, pulumi.Input[str]] = dict(base.credentials.secret_arns)
+    if stores.vectors.authority_arn is not None:
+        sources[AUTHORITY_SECRET] = stores.vectors.authority_arn
+    return sources
+
+
+def _describe_content(base: Foundation, stores: Stores) -> pulumi.Output[ContainerContent]:
+    """The containers' content, known once the addresses are."""
+    sources = _find_sources(base, stores)
+
+    def describe(known: dict[str, str]) -> ContainerContent:
+        settings = configure_service(
+            base.plan,
+            ServiceAddresses(
+                database_host=known["database"],
+                database_port=stores.database.port,
+                database_authorities_url=RDS_AUTHORITIES_URL,
+                cache_host=known["cache"],
+                cache_port=stores.cache.port if stores.cache else 0,
+                vector_url=known["vectors"],
+                vector_user=stores.vectors.user or "",
+                vector_authority=stores.vectors.authority_arn is not None,
+                bucket=known["bucket"],
+                bucket_key=known["key"],
+            ),
+            overrides=base.settings.service.settings,
+        )
+        return describe_container(settings, {name: known[f"secret {name}"] for name in sources})
+
+    return pulumi.Output.all(
+        database=stores.database.endpoint,
+        cache=stores.cache.address if stores.cache else "",
+        vectors=stores.vectors.url or "",
+        bucket=stores.objects.bucket,
+        key=base.keys.data_key_arn or "",
+        **{f"secret {name}": arn for name, arn in sources.items()},
+    ).apply(describe)
+
+
+def _admit(stores: Stores, cluster: ServiceCluster) -> None:
+    """Let the tasks reach the stores, which are made before them."""
+    doors: Sequence[tuple[str, pulumi.Input[str], Sequence[int]]] = [
+        ("database", stores.database.security_group_id, (stores.database.port,)),
+        *([("cache", stores.cache.security_group_id, (stores.cache.port,))] if stores.cache else []),
+        *(
+            [("vectors", stores.vectors.security_group_id, stores.vectors.ports)]
+            if stores.vectors.security_group_id is not None
+            else []
+        ),
+    ]
+    for name, group_id, ports in doors:
+        admit_members(f"{name}-from-service", group_id, cluster.security_group_id, ports=ports)
+
+
+def _watch_by_prometheus(base: Foundation, cluster: ServiceCluster) -> None:
+    """The plan's own host of metrics."""
+    MetricsHost(
+        "metrics",
+        MetricsHostArgs(
+            plan=base.plan,
+            region=base.settings.region,
+            vpc_id=base.network.vpc_id,
+            network_cidr=base.network.cidr,
+            subnet_id=base.network.private_subnet_ids[0],
+            service_group_id=cluster.security_group_id,
+            cluster_arn=cluster.cluster_arn,
+            cluster_name=cluster.cluster_name,
+            key_secret_arn=base.credentials.secret_arns[ADMIN_SECRET],
+            topic_arn=base.notices.topic_arn,
+            topic_key_arn=base.keys.log_key_arn,
+            data_key_arn=base.keys.data_key_arn,
+            images={name: find_image(name) for name in SERVERS},
+            tags=base.tags,
+        ),
+    )

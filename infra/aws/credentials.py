@@ -1,0 +1,124 @@
+"""Passwords and keys of the stack, kept in Secrets Manager.
+
+RDS could manage its password by itself. It would change it every seven days, and the service reads its
+connection string once, at its start; so passwords are generated here and change when somebody decides so.
+What is generated or given is a Pulumi secret throughout: in the state it lies encrypted by the stack's
+secrets provider, never in the clear.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from infra.service.configuration import ADMIN_SECRET
+from infra.tagging import Tags
+
+PASSWORD_LENGTH = 48
+"""Letters and digits, 285 bits: within ElastiCache's 16 to 128 and RDS's 8 to 128 characters, and in an address
+nothing needs to be escaped."""
+
+ADMIN_PREFIX = "rk_"
+ADMIN_DIGITS = 32
+"""A key of the service is rk_[0-9a-f]{32} (§10.1)."""
+
+RECOVERY_DAYS = 30
+RECOVERY_DAYS_UNPROTECTED = 7
+"""The longest and the shortest time in which Secrets Manager can bring a deleted secret back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialsArgs:
+    """Names of secrets.
+
+    ``generated`` are made here and stored as they are; ``admin`` among them has the form of a key of the
+    service. ``given`` come from the stack's secret configuration, such as the key of a provider.
+    """
+
+    tags: Tags
+    protect: bool
+    generated: Sequence[str] = ()
+    given: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
+    kms_key_arn: pulumi.Input[str] | None = None
+
+
+class Credentials(pulumi.ComponentResource):
+    """Generated passwords and stored secrets.
+
+    Attributes: ``secret_arns`` by the names that are stored, ``values`` by the names that were generated
+    (each a secret Output).
+    """
+
+    secret_arns: dict[str, pulumi.Output[str]]
+    values: dict[str, pulumi.Output[str]]
+
+    def __init__(self, name: str, args: CredentialsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("reme:aws:Credentials", name, {}, opts)
+        self.values = {
+            each: _generate(f"{name}-{each}", each, protect=args.protect, parent=self) for each in args.generated
+        }
+        stored = self.values | dict(args.given)
+        self.secret_arns = {
+            each: store_secret(
+                f"{name}-{each}",
+                value,
+                purpose=each,
+                kms_key_arn=args.kms_key_arn,
+                tags=args.tags,
+                protect=args.protect,
+                parent=self,
+            )
+            for each, value in stored.items()
+        }
+        self.register_outputs({"secret_arns": self.secret_arns})
+
+
+def store_secret(
+    name: str,
+    value: pulumi.Input[str],
+    *,
+    purpose: str,
+    kms_key_arn: pulumi.Input[str] | None,
+    tags: Tags,
+    protect: bool,
+    parent: pulumi.Resource,
+) -> pulumi.Output[str]:
+    """Keep a text in Secrets Manager and return the secret's ARN, known once the text is in it.
+
+    The ARN waits for the version, since a task or a host that starts earlier would find the secret empty.
+    """
+    secret = aws.secretsmanager.Secret(
+        f"{name}-secret",
+        description=f"{tags.stack}: {purpose}",
+        kms_key_id=kms_key_arn,
+        recovery_window_in_days=RECOVERY_DAYS if protect else RECOVERY_DAYS_UNPROTECTED,
+        tags=tags.named("credentials"),
+        opts=pulumi.ResourceOptions(parent=parent, protect=protect),
+    )
+    version = aws.secretsmanager.SecretVersion(
+        f"{name}-version",
+        secret_id=secret.id,
+        secret_string=pulumi.Output.secret(value),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return pulumi.Output.all(secret.arn, version.id).apply(lambda found: str(found[0]))
+
+
+def _generate(name: str, purpose: str, *, protect: bool, parent: pulumi.Resource) -> pulumi.Output[str]:
+    opts = pulumi.ResourceOptions(parent=parent, protect=protect)
+    if purpose == ADMIN_SECRET:
+        digits = random.RandomPassword(
+            f"{name}-password",
+            length=ADMIN_DIGITS,
+            upper=False,
+            lower=False,
+            numeric=False,
+            special=True,
+            override_special="0123456789abcdef",
+            opts=opts,
+        )
+        return pulumi.Output.secret(pulumi.Output.concat(ADMIN_PREFIX, digits.result))
+    password = random.RandomPassword(f"{name}-password", length=PASSWORD_LENGTH, special=False, opts=opts)
+    return pulumi.Output.secret(password.result)

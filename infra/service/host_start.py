@@ -1,0 +1,206 @@
+"""User data of the single host: the service, what stands beside it, and how a new release takes over.
+
+The release is installed into a folder of its own, tried on the store and switched to by a link; `reme-install` does
+so at the first start and at each upgrade. Secrets are fetched when a unit starts, into a file in RAM.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from infra.facts import QDRANT_PORT, SERVICE_UID
+from infra.service.configuration import ADMIN_VARIABLE, AUTHORITY_VARIABLE, WORKING_DIR, ServiceSettings
+from infra.service.delivery import InvalidDelivery, Release, check_image, locate_secrets, write_preparation
+from infra.service.rendering import render, write_cloud_config, write_environment, write_json
+from sizing.plan import RegionPlan
+
+PYTHON = "python3.12"
+"""The image's version; Amazon Linux 2023 has it as a package."""
+PACKAGES = (PYTHON, f"{PYTHON}-pip", "xfsprogs", "logrotate", "dnf-utils")
+AGENT_PACKAGE = "amazon-cloudwatch-agent"
+AGENT_PATH = "/etc/reme/cloudwatch-agent.json"
+SCRAPE_PATH = "/etc/reme/cloudwatch-scrape.yaml"
+"""The agent's package on Amazon Linux 2023, and where a machine has its configurations."""
+TRIAL_PORT = 8003
+PATIENCE_S = 180
+"""How long a release may take until it answers: weights are loaded, and a migration was done before."""
+_QDRANT_USER_ID, _PROXY_USER_ID = 10002, 10003
+_RESERVE_GB = 0.5
+"""What the plan counts beside the vectors for a server of them on the host (`sizing.capacity`)."""
+_PROXY_MEMORY_MB = 256
+_LOWEST_PORT = 80
+_MB_PER_GB = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostDelivery:
+    """What a host gets.
+
+    `secret_sources` has the ARN of each secret by its name (`locate_secrets`). `volume_id` is the EBS volume of the
+    data. With a `domain` Caddy answers at 443 with a certificate that it gets itself, and tells `email` of trouble;
+    without one the service listens at 127.0.0.1 alone and is reached through a port that SSM forwards. `proxy_image`
+    and `vector_image` are pinned by digests. `agent_configuration` is the CloudWatch agent's, in JSON,
+    `scrape_configuration` that of its scraper, in YAML.
+    """
+
+    plan: RegionPlan
+    settings: ServiceSettings
+    secret_sources: Mapping[str, str]
+    release: Release
+    volume_id: str
+    domain: str = ""
+    email: str = ""
+    proxy_image: str = ""
+    vector_image: str = ""
+    agent_configuration: str = ""
+    scrape_configuration: str = ""
+
+
+def write_host_user_data(delivery: HostDelivery) -> str:
+    """The host's user data, for `encode_user_data`. Raises `InvalidDelivery` or `MissingSecret`.
+
+    The text has no secret. The same delivery gives the same text, so that an unchanged host is left alone.
+    """
+    plan, release = delivery.plan, delivery.release
+    port = plan.balancer.target_port
+    if not delivery.volume_id.startswith("vol-"):
+        raise InvalidDelivery("volume_id", delivery.volume_id, "the id of an EBS volume, such as vol-0a1b2c")
+    files = {
+        "/usr/local/libexec/reme/fetch-secrets": render("fetch_secrets.py"),
+        "/usr/local/libexec/reme/prepare.py": write_preparation(),
+        "/usr/local/libexec/reme/mount-volume": render(
+            "mount_volume.sh", device=name_device(delivery.volume_id), folder=WORKING_DIR, patience_s=PATIENCE_S
+        ),
+        "/usr/local/sbin/reme-install": render(
+            "install_release.sh",
+            working_dir=WORKING_DIR,
+            python=PYTHON,
+            port=port,
+            trial_port=TRIAL_PORT,
+            health_path=plan.balancer.health_path,
+            patience_s=PATIENCE_S,
+        ),
+        "/usr/local/sbin/reme-configure": render(
+            "change_settings.sh", port=port, health_path=plan.balancer.health_path, patience_s=PATIENCE_S
+        ),
+        "/etc/reme/environment": write_environment(delivery.settings),
+        "/etc/reme/secrets.json": write_json(locate_secrets(delivery.settings, delivery.secret_sources)),
+        "/etc/logrotate.d/reme": render("logrotate"),
+        "/etc/systemd/system/reme-updates.service": render("updates.service"),
+        "/etc/systemd/system/reme-updates.timer": render("updates.timer"),
+    }
+    packages, folders, beside, after = list(PACKAGES), {}, [], []
+    if plan.vector_store.placement == "same-host":
+        unit, owner = plan.vector_store.engine, _QDRANT_USER_ID
+        files |= _write_vector_server(delivery)
+        folders[f"{WORKING_DIR}/{unit}"] = owner
+        beside.append(f"{unit}.service")
+    if delivery.domain:
+        files |= _write_proxy(delivery)
+        folders[f"{WORKING_DIR}/caddy"] = _PROXY_USER_ID
+        after.append("caddy.service")
+    if beside or after:
+        packages.append("docker")
+    if delivery.agent_configuration:
+        files[AGENT_PATH] = delivery.agent_configuration
+        packages.append(AGENT_PACKAGE)
+    if delivery.scrape_configuration:
+        files[SCRAPE_PATH] = delivery.scrape_configuration
+    for trial in (False, True):
+        name = "reme-trial" if trial else "reme"
+        files[f"/etc/systemd/system/{name}.service"] = render(
+            "reme.service",
+            name=name,
+            trial=trial,
+            link="candidate" if trial else "current",
+            port=TRIAL_PORT,
+            beside=beside,
+            working_dir=WORKING_DIR,
+            unset=(ADMIN_VARIABLE, AUTHORITY_VARIABLE),
+            gpu=bool(plan.compute.gpu),
+        )
+    files["/usr/local/sbin/reme-first-start"] = render(
+        "first_start.sh",
+        uid=SERVICE_UID,
+        working_dir=WORKING_DIR,
+        folders=folders,
+        beside=[*(["docker.service"] if beside or after else []), *beside],
+        after=after,
+        agent=bool(delivery.agent_configuration),
+        release=release.arguments,
+    )
+    return write_cloud_config(files, packages=packages, commands=[["/usr/local/sbin/reme-first-start"]])
+
+
+def name_device(volume_id: str) -> str:
+    """Where Amazon Linux shows an EBS volume by its id, however it is attached."""
+    return f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume_id.replace('-', '')}"
+
+
+def _write_vector_server(delivery: HostDelivery) -> dict[str, str]:
+    """The unit of the server of vectors beside the service, reached from this machine alone."""
+    spec = delivery.plan.vector_store
+    image = check_image("vector_image", delivery.vector_image)
+    folder = f"{WORKING_DIR}/{spec.engine}"
+    limits = {"memory_mb": math.ceil((_RESERVE_GB + spec.memory_needed_gb) * _MB_PER_GB), "folder": folder}
+    shared = {"name": spec.engine, "image": image, "user": _QDRANT_USER_ID, "before": (), "command": ()}
+    shared |= {"low_ports": False, "host_network": False}
+    unit = f"/etc/systemd/system/{spec.engine}.service"
+    if spec.engine != "qdrant":
+        text = render(
+            "container.service",
+            description="Chroma",
+            ports=("127.0.0.1:8000:8000",),
+            volumes={folder: "/data"},
+            environment={},
+            secrets=(),
+            **shared,
+            **limits,
+        )
+        return {unit: text}
+    text = render(
+        "container.service",
+        description="Qdrant",
+        ports=(f"127.0.0.1:{QDRANT_PORT}:{QDRANT_PORT}",),
+        volumes={folder: "/qdrant/storage"},
+        environment=QDRANT_ENVIRONMENT,
+        secrets=("QDRANT__SERVICE__API_KEY",),
+        **shared,
+        **limits,
+    )
+    sources = {"QDRANT__SERVICE__API_KEY": delivery.secret_sources["qdrant"]}
+    return {unit: text, "/etc/reme/qdrant.secrets.json": write_json(sources)}
+
+
+QDRANT_ENVIRONMENT = {
+    "QDRANT__STORAGE__SNAPSHOTS_PATH": "/qdrant/storage/snapshots",
+    "QDRANT_INIT_FILE_PATH": "/qdrant/storage/.qdrant-initialized",
+    "QDRANT__TELEMETRY_DISABLED": "true",
+}
+"""What lets Qdrant run with a read-only root, as its own Helm chart does."""
+
+
+def _write_proxy(delivery: HostDelivery) -> dict[str, str]:
+    port = delivery.plan.balancer.target_port
+    return {
+        # The container's user is not root's, and has no privileges over the host's network.
+        "/etc/sysctl.d/60-reme.conf": f"net.ipv4.ip_unprivileged_port_start = {_LOWEST_PORT}\n",
+        "/etc/reme/Caddyfile": render("Caddyfile", domain=delivery.domain, email=delivery.email, port=port),
+        "/etc/systemd/system/caddy.service": render(
+            "container.service",
+            name="caddy",
+            description="Caddy, which answers at 443",
+            image=check_image("proxy_image", delivery.proxy_image),
+            user=_PROXY_USER_ID,
+            folder=f"{WORKING_DIR}/caddy",
+            memory_mb=_PROXY_MEMORY_MB,
+            low_ports=True,
+            host_network=True,
+            ports=(),
+            volumes={f"{WORKING_DIR}/caddy": "/data", "/etc/reme/Caddyfile": "/etc/caddy/Caddyfile:ro"},
+            environment={"XDG_CONFIG_HOME": "/tmp"},  # noqa: S108 - a tmpfs of the container
+            secrets=(),
+            before=(),
+            command=("caddy", "run", "--config", "/etc/caddy/Caddyfile"),
+        ),
+    }

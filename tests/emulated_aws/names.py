@@ -1,0 +1,13 @@
+"""Pulumi's names and Terraform's: the one in camel case, the other in snake case."""
+
+import re
+
+
+def snake(name: str) -> str:
+    """The name in snake case."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
+def camel(name: str) -> str:
+    """The name in camel case."""
+    return re.sub(r"_([a-z0-9])", lambda found: found.group(1).upper(), name)

@@ -1,0 +1,1 @@
+"""A machine that rendered user data are carried out on."""

@@ -1,0 +1,82 @@
+"""The settings rendered from a plan: what is asked for, what is refused, where secrets are."""
+
+from dataclasses import replace
+
+import pytest
+
+from infra.service.configuration import MissingAddress, ServiceAddresses, configure_service
+from infra.service.providers import UnknownProvider, find_api_base, find_weights
+from sizing.models import models
+from tests.infra.service.plans import ADDRESSES, COMPANY, PERSONAL, plan_region
+
+
+def test_a_single_host_is_reached_from_itself_alone() -> None:
+    settings = configure_service(plan_region(**PERSONAL), ServiceAddresses())
+    assert settings.environment["REME_HTTP__HOST"] == "127.0.0.1"
+    assert settings.environment["REME_STORE__BACKEND"] == "sqlite"
+    assert settings.secret_names == ("admin", "llm")
+
+
+def test_a_cluster_has_a_secret_for_each_server() -> None:
+    settings = configure_service(plan_region(**COMPANY), ADDRESSES)
+    assert settings.environment["REME_HTTP__HOST"] == "0.0.0.0"  # noqa: S104
+    assert settings.secret_names == ("admin", "cache", "database", "embedding", "llm", "qdrant")
+
+
+@pytest.mark.parametrize(
+    ("field", "server"),
+    [
+        ("database_host", "PostgreSQL"),
+        ("cache_host", "valkey"),
+        ("vector_url", "Qdrant"),
+        ("bucket", "an object store"),
+    ],
+)
+def test_an_address_that_the_plan_needs_is_missed(field: str, server: str) -> None:
+    with pytest.raises(MissingAddress, match=f"{field}.*{server}"):
+        configure_service(plan_region(**COMPANY), replace(ADDRESSES, **{field: ""}))  # type: ignore[arg-type]
+
+
+def test_an_override_wins() -> None:
+    settings = configure_service(plan_region(**PERSONAL), ServiceAddresses(), overrides={"http.workers": "1"})
+    assert settings.environment["REME_HTTP__WORKERS"] == "1"
+
+
+def test_the_bucket_is_encrypted_with_its_key_or_its_own() -> None:
+    plan = plan_region(**COMPANY)
+    with_key = configure_service(plan, ADDRESSES).environment
+    assert (with_key["REME_STORAGE__ENCRYPTION"], with_key["REME_STORAGE__KMS_KEY_ID"]) == ("kms", ADDRESSES.bucket_key)
+    without = configure_service(plan, replace(ADDRESSES, bucket_key="")).environment
+    assert without["REME_STORAGE__ENCRYPTION"] == "server"
+    assert "REME_STORAGE__KMS_KEY_ID" not in without
+
+
+@pytest.mark.parametrize(
+    ("delete_days", "hot_days", "archived"), [(90, "7", "true"), (20, "7", "false"), (3, "3", "false")]
+)
+def test_what_is_deleted_early_is_not_archived(delete_days: int, hot_days: str, archived: str) -> None:
+    plan = plan_region(**PERSONAL)
+    plan = replace(plan, object_store=replace(plan.object_store, delete_after_days=delete_days))
+    environment = configure_service(plan, ServiceAddresses()).environment
+    assert environment["REME_WORKING_MEMORY__HOT_DAYS"] == hot_days
+    assert environment["REME_WORKING_MEMORY__ARCHIVE_ENABLED"] == archived
+
+
+def test_every_model_of_the_catalogue_can_be_reached() -> None:
+    for model in models().values():
+        if model.provider == "local":
+            assert find_weights(model.name)
+        else:
+            assert find_api_base(model.name, "aws", "eu-west-1").startswith("https://")
+
+
+def test_dashscope_is_asked_within_the_jurisdiction() -> None:
+    assert "dashscope.aliyuncs" in find_api_base("qwen-plus", "alicloud", "cn-beijing")
+    assert "dashscope-intl.aliyuncs" in find_api_base("qwen-plus", "alicloud", "ap-southeast-1")
+
+
+def test_an_unknown_model_names_the_table() -> None:
+    with pytest.raises(UnknownProvider, match=r"'gpt-9'.*providers\.csv"):
+        find_api_base("gpt-9", "aws", "us-east-1")
+    with pytest.raises(UnknownProvider, match=r"weights\.csv"):
+        find_weights("bge-m4")

@@ -1,0 +1,99 @@
+"""What a container is told, and the program that prepares its store."""
+
+import http.server
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.service.configuration import AUTHORITIES_FILE, configure_service, name_secrets
+from infra.service.container import describe_container
+from infra.service.delivery import MissingSecret, write_preparation
+from tests.infra.service.plans import ADDRESSES, COMPANY, plan_region
+
+ADMIN_KEY = "rk_00112233445566778899aabbccddeeff"
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nof the vector store\n-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture
+def refusing_server() -> Iterator[str]:
+    """An address where no authorities are."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/bundle.pem"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def prepare(folder: Path, given: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    program = write_preparation().replace(AUTHORITIES_FILE, str(folder / "authorities.pem"))
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("REME_")}
+    environment = {**plain, "REME_WORKING_DIR": str(folder), "REME_EMBEDDING__BACKEND": "hashing", **given}
+    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+
+
+def list_keys(folder: Path) -> list[tuple[str, str]]:
+    from app.commands.opening import open_services
+    from app.settings import EmbeddingSettings, Settings
+
+    with open_services(
+        Settings(working_dir=folder, embedding=EmbeddingSettings(backend="hashing")), make=False
+    ) as services:
+        principal = services.keys.authenticate(ADMIN_KEY)
+        return [(key.name, principal.role.value) for key in services.store.keys.list_keys()]
+
+
+def test_it_lets_the_administrator_in_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = prepare(tmp_path, {"ADMIN_KEY": ADMIN_KEY})
+        assert done.returncode == 0, done.stderr
+    assert list_keys(tmp_path) == [("first-administrator", "admin")]
+    assert not (tmp_path / "authorities.pem").exists()
+
+
+def test_it_gathers_the_authorities(tmp_path: Path) -> None:
+    import certifi
+
+    done = prepare(tmp_path, {"ADMIN_KEY": ADMIN_KEY, "VECTOR_AUTHORITY": AUTHORITY})
+    assert done.returncode == 0, done.stderr
+    gathered = (tmp_path / "authorities.pem").read_text(encoding="utf-8")
+    assert gathered.startswith(Path(certifi.where()).read_text(encoding="utf-8"))
+    assert gathered.endswith(AUTHORITY)
+
+
+def test_authorities_that_cannot_be_read_stop_only_the_first_start(tmp_path: Path, refusing_server: str) -> None:
+    given = {"ADMIN_KEY": ADMIN_KEY, "DATABASE_AUTHORITIES_URL": refusing_server}
+    first = prepare(tmp_path, given)
+    assert first.returncode == 1
+    assert first.stderr.startswith("prepare: the authorities of the database cannot be read")
+    (tmp_path / "authorities.pem").write_text("of the last start", encoding="utf-8")
+    assert prepare(tmp_path, given).returncode == 0
+    assert (tmp_path / "authorities.pem").read_text(encoding="utf-8") == "of the last start"
+
+
+def test_a_secret_that_is_no_key_is_refused_and_not_shown(tmp_path: Path) -> None:
+    done = prepare(tmp_path, {"ADMIN_KEY": "hunter2"})
+    assert done.returncode == 1
+    assert "no API key" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_what_only_the_preparation_needs_is_kept_from_the_service() -> None:
+    plan = plan_region(**COMPANY)
+    addresses = replace(ADDRESSES, vector_authority=True, database_authorities_url="https://example.com/bundle.pem")
+    settings = configure_service(plan, addresses)
+    content = describe_container(settings, {name: f"arn:{name}" for name in settings.secret_names})
+    assert content.preparation_secrets == {"ADMIN_KEY": "arn:admin", "VECTOR_AUTHORITY": "arn:vector-authority"}
+    assert content.preparation_environment == {"DATABASE_AUTHORITIES_URL": "https://example.com/bundle.pem"}
+    assert content.environment["SSL_CERT_FILE"] == AUTHORITIES_FILE
+    assert content.secrets["PGPASSWORD"] == "arn:database"
+    assert not {"ADMIN_KEY", "VECTOR_AUTHORITY"} & content.secrets.keys()
+    with pytest.raises(MissingSecret, match="'vector-authority'"):
+        describe_container(settings, dict.fromkeys(name_secrets(plan), "arn"))

@@ -1,0 +1,223 @@
+"""A host's user data: sound for cloud-init and systemd, without secrets, and refused where something is missing."""
+
+import base64
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from infra.service.configuration import configure_service, name_secrets
+from infra.service.delivery import InvalidDelivery, MissingSecret, Release, list_secret_arns
+from infra.service.host_start import HostDelivery, write_host_user_data
+from infra.service.rendering import MOST_USER_DATA_BYTES, UserDataTooLong, encode_user_data
+from infra.service.upkeep import encode_settings, write_settings_document, write_upgrade_document
+from tests.infra.service.plans import ADDRESSES, PERSONAL, TEAM, plan_region
+
+CLOUD_INIT_SCHEMAS = (
+    "/usr/lib/python3/dist-packages/cloudinit/config/schemas/schema-cloud-config-v1.json",
+    os.environ.get("CLOUD_INIT_SCHEMA", ""),
+)
+"""Where Debian's package cloud-init has it; or a file of one's choice."""
+RELEASE = Release(
+    version="0.1.0",
+    wheel_url="s3://releases/reme_cloud-0.1.0-py3-none-any.whl",
+    wheel_sha256="a" * 64,
+    requirements_url="s3://releases/requirements.lock",
+)
+
+
+def name_arn(secret: str) -> str:
+    return f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{secret}-AbCdEf"
+
+
+def deliver(workload: Mapping[str, object], **more: Any) -> HostDelivery:
+    plan = plan_region(**workload)
+    return HostDelivery(
+        plan=plan,
+        settings=configure_service(plan, ADDRESSES),
+        secret_sources={name: name_arn(name) for name in name_secrets(plan)},
+        release=RELEASE,
+        volume_id="vol-0abc",
+        **more,
+    )
+
+
+def deliver_everything() -> HostDelivery:
+    """The team's host with all that may stand beside the service."""
+    return deliver(
+        TEAM,
+        domain="memory.example.com",
+        email="ops@example.com",
+        proxy_image=f"caddy@sha256:{'1' * 64}",
+        vector_image=f"qdrant/qdrant@sha256:{'2' * 64}",
+        agent_configuration=json.dumps({"agent": {}}),
+    )
+
+
+def read_files(user_data: str) -> dict[str, str]:
+    return {file["path"]: file["content"] for file in yaml.safe_load(user_data)["write_files"]}
+
+
+@pytest.mark.parametrize("delivery", [deliver(PERSONAL), deliver_everything()], ids=["personal", "team"])
+def test_cloud_init_accepts_it(delivery: HostDelivery) -> None:
+    found = [path for path in CLOUD_INIT_SCHEMAS if path and Path(path).is_file()]
+    if not found:
+        pytest.skip("cloud-init's schema is not here: apt-get install cloud-init, or name it by CLOUD_INIT_SCHEMA")
+    text = write_host_user_data(delivery)
+    assert text.startswith("#cloud-config\n")
+    schema = json.loads(Path(found[0]).read_text(encoding="utf-8"))
+    jsonschema.Draft4Validator(schema).validate(yaml.safe_load(text))
+
+
+def test_it_fits_and_is_the_same_each_time() -> None:
+    text = write_host_user_data(deliver_everything())
+    packed = encode_user_data(text)
+    assert packed == encode_user_data(write_host_user_data(deliver_everything()))
+    assert gzip.decompress(base64.b64decode(packed)).decode() == text
+    assert len(base64.b64decode(packed)) < 0.75 * MOST_USER_DATA_BYTES
+    with pytest.raises(UserDataTooLong, match="16384"):
+        encode_user_data(os.urandom(MOST_USER_DATA_BYTES).hex())
+
+
+def test_secrets_are_named_by_their_addresses_alone() -> None:
+    files = read_files(write_host_user_data(deliver_everything()))
+    sources = json.loads(files["/etc/reme/secrets.json"])
+    assert sources["PGPASSWORD"] == name_arn("database")
+    assert sources["ADMIN_KEY"] == name_arn("admin")
+    assert json.loads(files["/etc/reme/qdrant.secrets.json"]) == {"QDRANT__SERVICE__API_KEY": name_arn("qdrant")}
+    assert not [line for line in files["/etc/reme/environment"].splitlines() if "PASSWORD" in line or "API_KEY" in line]
+
+
+@pytest.mark.parametrize("name", ["reme", "reme-trial", "qdrant", "caddy", "reme-updates"])
+def test_systemd_accepts_the_units(name: str, tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not here: apt-get install systemd")
+    # Programs of a host are not here; whether they are is not the question.
+    there = re.compile(
+        r"(/usr/local/libexec/reme/fetch-secrets|/opt/reme/\w+/bin/python|/usr/s?bin/(docker|dnf|systemctl|xfs_growfs))"
+    )
+    for path, text in read_files(write_host_user_data(deliver_everything())).items():
+        if path.startswith("/etc/systemd/system/"):
+            (tmp_path / Path(path).name).write_text(there.sub("/bin/true", text), encoding="utf-8")
+    (tmp_path / "docker.service").write_text("[Service]\nExecStart=/bin/true\n", encoding="utf-8")
+    done = subprocess.run(
+        [program, "verify", "--man=no", str(tmp_path / f"{name}.service")], capture_output=True, text=True, check=False
+    )
+    complaints = [line for line in done.stderr.splitlines() if str(tmp_path) in line or f"{name}." in line]
+    assert complaints == []
+
+
+def test_the_unit_is_fenced_in() -> None:
+    unit = read_files(write_host_user_data(deliver(PERSONAL)))["/etc/systemd/system/reme.service"]
+    for line in (
+        "User=reme",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "ReadWritePaths=/var/lib/reme",
+        "CapabilityBoundingSet=",
+        "PrivateDevices=yes",
+        "SystemCallFilter=@system-service",
+    ):
+        assert f"\n{line}\n" in unit
+
+
+def test_servers_beside_the_service_are_reached_from_the_host_alone() -> None:
+    delivery = deliver_everything()
+    unit = read_files(write_host_user_data(delivery))["/etc/systemd/system/qdrant.service"]
+    assert "--publish 127.0.0.1:6333:6333" in unit
+    assert f"--memory {500 + round(delivery.plan.vector_store.memory_needed_gb * 1000)}m" in unit
+    assert f"qdrant/qdrant@sha256:{'2' * 64}" in unit
+    chroma = deliver(
+        {**TEAM, "overrides": {"vector_store": "chromadb"}}, vector_image=f"chromadb/chroma@sha256:{'3' * 64}"
+    )
+    assert "127.0.0.1:8000:8000" in read_files(write_host_user_data(chroma))["/etc/systemd/system/chromadb.service"]
+
+
+def test_without_a_domain_nothing_answers_from_outside() -> None:
+    files = read_files(write_host_user_data(deliver(PERSONAL)))
+    assert 'REME_HTTP__HOST="127.0.0.1"' in files["/etc/reme/environment"]
+    assert not [path for path in files if "caddy" in path.lower()]
+
+
+def test_the_proxy_does_not_show_the_figures() -> None:
+    text = read_files(write_host_user_data(deliver_everything()))["/etc/reme/Caddyfile"]
+    assert "memory.example.com {" in text
+    assert "respond @figures 404" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"volume_id": "sdf"}, "volume_id is 'sdf'"),
+        ({"vector_image": "qdrant/qdrant:v1.15"}, "vector_image is .*by its digest"),
+        ({"proxy_image": ""}, "proxy_image is ''"),
+    ],
+)
+def test_what_cannot_be_delivered_is_refused(change: Mapping[str, Any], words: str) -> None:
+    with pytest.raises(InvalidDelivery, match=words):
+        write_host_user_data(replace(deliver_everything(), **change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "1 0"},
+        {"wheel_sha256": "a"},
+        {"wheel_url": "http://example.com/a.whl"},
+        {"wheel_url": "s3://b/a.tar"},
+        {"requirements_url": "requirements.lock"},
+    ],
+)
+def test_a_release_that_could_not_be_installed_is_refused(change: Mapping[str, Any]) -> None:
+    with pytest.raises(InvalidDelivery, match=f"{next(iter(change))} is"):
+        replace(RELEASE, **change)
+
+
+def test_a_missing_secret_is_named() -> None:
+    delivery = deliver(PERSONAL)
+    with pytest.raises(MissingSecret, match="'llm'"):
+        write_host_user_data(replace(delivery, secret_sources={"admin": name_arn("admin")}))
+
+
+def test_the_role_reads_whole_secrets() -> None:
+    assert list_secret_arns([f"{name_arn('a')}:password::", name_arn("a"), name_arn("b")]) == (
+        name_arn("a"),
+        name_arn("b"),
+    )
+
+
+def test_the_upgrade_document_takes_nothing_but_releases() -> None:
+    document = json.loads(write_upgrade_document())
+    patterns = {name: value["allowedPattern"] for name, value in document["parameters"].items()}
+    assert list(patterns) == ["RequirementsUrl", "Version", "WheelSha256", "WheelUrl"]
+    [command] = document["mainSteps"][0]["inputs"]["runCommand"]
+    assert command.startswith("/usr/local/sbin/reme-install '{{ Version }}' '{{ WheelUrl }}'")
+    values = dict(zip(("Version", "WheelUrl", "WheelSha256", "RequirementsUrl"), RELEASE.arguments, strict=True))
+    for name, pattern in patterns.items():
+        assert re.fullmatch(pattern, values[name])
+        assert not re.fullmatch(pattern, f"{values[name]}'; reboot; '")
+
+
+def test_the_settings_document_takes_what_a_new_host_would_get() -> None:
+    document = json.loads(write_settings_document())
+    delivery = deliver_everything()
+    parameters = encode_settings(delivery.settings, delivery.secret_sources)
+    assert parameters.keys() == document["parameters"].keys()
+    files = read_files(write_host_user_data(delivery))
+    for name, path in (("Environment", "environment"), ("Secrets", "secrets.json")):
+        assert re.fullmatch(document["parameters"][name]["allowedPattern"], parameters[name])
+        assert base64.b64decode(parameters[name]).decode() == files[f"/etc/reme/{path}"]
+    assert document["mainSteps"][0]["inputs"]["runCommand"] == [
+        "/usr/local/sbin/reme-configure '{{ Environment }}' '{{ Secrets }}'"
+    ]
