@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-full lint types fmt lock bench bench-memory docs clean
+.PHONY: help setup wheel demo check test test-full lint types fmt lock bench bench-memory docs clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,7 @@ test: $(STAMP) ## All tests, real servers included
 	@bash tools/install-browser.sh
 	@bash tools/install-servers.sh
 	@bash tools/install-pulumi.sh
+	@bash tools/install-checkov.sh
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/pytest -n auto
 
@@ -45,6 +46,9 @@ bench: $(STAMP) ## Time reme-size against bare Python and pandas, as ratios
 
 bench-memory: $(STAMP) ## Measure the memory service beside six peers (about two hours)
 	@$(BIN)/python -m benchmarks all --report docs/benchmarks.md
+
+wheel: $(STAMP) ## Build the wheel that single hosts install, into dist
+	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel -d dist
 
 docs: $(STAMP) ## Rewrite the generated parts of the documentation
 	@$(BIN)/python tools/write_docs.py

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests of the stacks run on, into .envs:
 #   pulumi       the engine and its Python language host, built from their Go modules (an official one on PATH is used)
+#   cloud-init   the schema of what hosts are told at their first start
 #   aws-plugin   the environment of the tests' provider plugin, and Terraform's AWS provider by `terraform init`
 # What cannot be had on this machine is named with the reason, and its tests are skipped.
 set -euo pipefail
@@ -78,5 +79,32 @@ install_plugin() {
   say "the AWS plugin is installed"
 }
 
+# What rendered files are checked against: cloud-init's schema, and the definitions of two kinds of Kubernetes resources.
+install_definitions() {
+  local target=$root/.envs/cloud-init scratch
+  if [ -d "$target/etc" ]; then
+    say "cloud-init's schema is there"
+  elif ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
+    say "skipped cloud-init's schema (no apt-get here); its tests will be skipped"
+  else
+    scratch=$(mktemp -d)
+    if (cd "$scratch" && { apt-get download -qq cloud-init || { apt-get update -qq && apt-get download -qq cloud-init; }; }) \
+      >/dev/null 2>&1; then
+      dpkg -x "$scratch"/cloud-init_*.deb "$target"
+      say "cloud-init's schema is unpacked"
+    else
+      say "skipped cloud-init's schema (its package could not be had); its tests will be skipped"
+    fi
+    rm -rf "$scratch"
+  fi
+  if command -v go >/dev/null &&
+    (cd "$here/pulumi/cli" && go mod download sigs.k8s.io/gateway-api@v1.2.1 github.com/cert-manager/cert-manager@v1.16.2); then
+    say "the definitions of the Gateway API and of cert-manager are there"
+  else
+    say "skipped the definitions of the Gateway API and of cert-manager (no Go, or not to be had)"
+  fi
+}
+
 install_engine
 install_plugin
+install_definitions

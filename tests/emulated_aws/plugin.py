@@ -154,7 +154,9 @@ class EmulatedAws(provider_pb2_grpc.ResourceProviderServicer):
             return State(None)
         planned, answer = self._terraform.plan(type_, prior, inputs)
         types = {each.name: type_of(each) for each in self._terraform.resources[type_].block.attributes}
-        values = {name: _make_up(types.get(name, ["list"])) if each == UNKNOWN else each for name, each in planned.items()}
+        values = {
+            name: _make_up(types.get(name, ["list"])) if each == UNKNOWN else each for name, each in planned.items()
+        }
         return State(values, answer.planned_private)
 
     def _type(self, urn: str) -> str:

@@ -13,7 +13,8 @@ from typing import Any, Self
 import boto3
 
 from tests.emulated_aws.moto import MotoServer
-from tests.servers.installation import PLACE, ServerMissing
+from tests.infra.wheel import ensure_wheel
+from tests.servers.installation import ENVIRONMENT, PLACE, ServerMissing
 from tests.servers.ministack import MinistackServer
 from tests.servers.server import HOST
 from tests.servers.warden import find_warden
@@ -55,12 +56,22 @@ def _find_provider() -> Path:
     return found[-1].resolve()
 
 
+class PatientMinistack(MinistackServer):
+    """ministack whose connections stay: its server closes one after 1,000 requests, and a provider that hears no answer
+    repeats what was done already, which is refused as a duplicate."""
+
+    def command(self) -> Sequence[str | Path]:
+        """The server in the foreground, with as many requests to a connection as come."""
+        start = "from hypercorn.config import Config; Config.keep_alive_max_requests = 1; from ministack.app import main; main()"
+        return [ENVIRONMENT / "bin" / "python", "-c", start]
+
+
 class Stage:
     """An own emulator, and an own folder for the engine's state, its plugins and its logs."""
 
     def __init__(self) -> None:
         self._engine, self._provider = find_engine(), _find_provider()
-        self.emulator, self.second = MinistackServer(), MotoServer()
+        self.emulator, self.second = PatientMinistack(), MotoServer()
         self.folder = Path(tempfile.mkdtemp(prefix="reme-stage-"))
         find_warden().watch_path(self.folder)
         self.log_path = self.folder / "aws.log"
@@ -126,6 +137,7 @@ class Stage:
 
     def copy_project(self, *stacks: str) -> Path:
         """A project of the same program whose stacks' files a test may change, with these stacks, and keys for them."""
+        ensure_wheel()
         folder = Path(tempfile.mkdtemp(dir=self.folder, prefix="project-"))
         (folder / "stacks").mkdir()
         project = (ROOT / "Pulumi.yaml").read_text(encoding="utf-8")

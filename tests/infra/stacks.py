@@ -11,6 +11,7 @@ from infra.planning import StackPlan, plan_stack
 from infra.program import deploy
 from infra.settings import read_settings
 from tests.infra.recorder import Recording, record
+from tests.infra.wheel import ensure_wheel
 
 ROOT = Path(__file__).parents[2]
 STACKS = tuple(sorted(path.name.split(".")[1] for path in (ROOT / "infra" / "stacks").glob("Pulumi.*.yaml")))
@@ -106,5 +107,6 @@ def record_stack(
     secret: Sequence[str] = (),
 ) -> Recording:
     """Record a stack with `more` configuration over its file's, `without` some keys, and some of them `secret`."""
+    ensure_wheel()
     config = {key: value for key, value in _configure(name, more).items() if key not in without}
     return record(deploy, region=config["aws:region"], stack_name=name, config=config, secrets=(*SECRETS, *secret))

@@ -23,11 +23,14 @@ from infra.service.rendering import MOST_USER_DATA_BYTES, UserDataTooLong, encod
 from infra.service.upkeep import encode_settings, write_settings_document, write_upgrade_document
 from tests.infra.service.plans import ADDRESSES, PERSONAL, TEAM, plan_region
 
+ROOT = Path(__file__).parents[3]
+SCHEMA_PATH = "usr/lib/python3/dist-packages/cloudinit/config/schemas/schema-cloud-config-v1.json"
 CLOUD_INIT_SCHEMAS = (
-    "/usr/lib/python3/dist-packages/cloudinit/config/schemas/schema-cloud-config-v1.json",
+    str(ROOT / ".envs" / "cloud-init" / SCHEMA_PATH),
+    f"/{SCHEMA_PATH}",
     os.environ.get("CLOUD_INIT_SCHEMA", ""),
 )
-"""Where Debian's package cloud-init has it; or a file of one's choice."""
+"""Where tools/install-pulumi.sh and Debian's package cloud-init have it; or a file of one's choice."""
 RELEASE = Release(
     version="0.1.0",
     wheel_url="s3://releases/reme_cloud-0.1.0-py3-none-any.whl",

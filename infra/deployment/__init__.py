@@ -1,0 +1,1 @@
+"""`reme-deploy`: stacks planned, deployed, updated and removed without knowing Pulumi."""

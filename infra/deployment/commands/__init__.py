@@ -1,0 +1,1 @@
+"""The command `reme-deploy`, a module per subcommand."""

@@ -1,0 +1,28 @@
+"""Each stack recorded and read by Checkov once."""
+
+import pytest
+
+from tests.infra.checkov.scan import Finding, scan
+from tests.infra.checkov.tables import read_rules
+from tests.infra.checkov.translation import translate
+from tests.infra.recorder import Recorded
+from tests.infra.stacks import STACKS, record_stack
+from tests.servers.installation import ServerMissing
+
+Stacks = dict[str, tuple[Recorded, ...]]
+
+
+@pytest.fixture(scope="session")
+def stacks() -> Stacks:
+    """What every stack registers."""
+    return {name: record_stack(name).resources for name in STACKS}
+
+
+@pytest.fixture(scope="session")
+def findings(stacks: Stacks) -> list[Finding]:
+    """What the checks say of every stack."""
+    ids = {rule.id for rule in read_rules()}
+    try:
+        return scan({name: translate(resources) for name, resources in stacks.items()}, ids)
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
