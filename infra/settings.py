@@ -26,6 +26,7 @@ _PLAIN = (
     "domain",
     "zone-id",
     "protect",
+    "keep-copies",
     "workload",
     "network",
     "service",
@@ -87,13 +88,18 @@ class AlertSettings(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
-    """What one stack is told. `secrets` has the names of PROVIDER_SECRETS that are set, as secret outputs."""
+    """What one stack is told. `secrets` has the names of PROVIDER_SECRETS that are set, as secret outputs.
+
+    `protect` refuses the deletion of what holds data. `keeps_copies` decides what is left of it after a deletion, so a
+    stack whose protection is lifted to remove it still leaves its final copies.
+    """
 
     stack: str
     cloud: Cloud
     region: str
     environment: str
     protect: bool
+    keeps_copies: bool
     domain: str
     zone_id: str
     workload: Mapping[str, Any]
@@ -126,13 +132,15 @@ def read_settings() -> StackSettings:
     domain = config.get("domain") or ""
     if domain and ("/" in domain or "." not in domain.strip(".")):
         raise InvalidStack("domain", domain, "a host name such as memory.example.com")
-    protect = config.get_bool("protect")
+    lasting = environment in ("prod", "global")
+    protect, keeps_copies = config.get_bool("protect"), config.get_bool("keep-copies")
     return StackSettings(
         stack=pulumi.get_stack(),
         cloud="aws" if cloud == "aws" else "alicloud",
         region=region,
         environment=environment,
-        protect=environment in ("prod", "global") if protect is None else protect,
+        protect=lasting if protect is None else protect,
+        keeps_copies=lasting if keeps_copies is None else keeps_copies,
         domain=domain,
         zone_id=config.get("zone-id") or "",
         workload=_workload(config),

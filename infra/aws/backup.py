@@ -40,7 +40,8 @@ class BackupArgs:
 
     `database_arns`: managed databases, whose recovery to any minute is their own; `disk_arns`: disks that hold what
     exists nowhere else; `index_disk_arns`: disks of vector indexes, which can be rebuilt from the database.
-    `lock` keeps recovery points from being deleted before their time.
+    With `keeps_copies` recovery points cannot be deleted before their time, and a destroyed stack leaves the vault, its
+    lock and both buckets.
     """
 
     spec: BackupSpec
@@ -50,9 +51,9 @@ class BackupArgs:
     index_disk_arns: Sequence[pulumi.Input[str]] = ()
     kms_key_arn: pulumi.Input[str] | None
     access_log_bucket: pulumi.Input[str] | None
-    lock: bool
     tags: Tags
     protect: bool
+    keeps_copies: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,18 +90,18 @@ class BackupPlan(pulumi.ComponentResource):
         vault = aws.backup.Vault(
             f"{name}-vault",
             kms_key_arn=args.kms_key_arn,
-            force_destroy=not args.protect,
+            force_destroy=not args.keeps_copies,
             tags=tags,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=args.keeps_copies),
         )
-        if args.lock:
+        if args.keeps_copies:
             kept = [rule.kept_days for _, _, rules in groups for rule in rules]
             aws.backup.VaultLockConfiguration(
                 f"{name}-lock",
                 backup_vault_name=vault.name,
                 min_retention_days=min(kept),
                 max_retention_days=max(kept),
-                opts=child,
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
             )
         role = make_role(
             f"{name}-role",
@@ -139,6 +140,7 @@ class BackupPlan(pulumi.ComponentResource):
                 lifecycle=[*ages, delete_replaced(REPLACED_KEPT_DAYS)],
                 tags=args.tags.named("backup"),
                 protect=args.protect,
+                keeps_copies=args.keeps_copies,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

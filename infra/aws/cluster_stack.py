@@ -62,6 +62,7 @@ def deploy_cluster(settings: StackSettings, planned: StackPlan, tags: Tags) -> S
             kms_key_arn=keys.log_key_arn,
             tags=tags,
             protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
         ),
     )
     base = lay_foundation(settings, planned, flow_log_bucket_arn=log_buckets.access_arn, keys=keys, tags=tags)
@@ -157,6 +158,7 @@ def _make_stores(base: Foundation, log_buckets: LogBuckets) -> Stores:
             log_days=plan.log_store.application_days,
             tags=base.tags,
             protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
         ),
     )
     cache = None
@@ -183,6 +185,7 @@ def _make_stores(base: Foundation, log_buckets: LogBuckets) -> Stores:
             access_log_bucket=log_buckets.access_bucket,
             tags=base.tags,
             protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
         ),
     )
     vectors = place_vectors(base)
@@ -195,9 +198,9 @@ def _make_stores(base: Foundation, log_buckets: LogBuckets) -> Stores:
             index_disk_arns=vectors.volume_arns,
             kms_key_arn=keys.data_key_arn,
             access_log_bucket=log_buckets.access_bucket,
-            lock=settings.protect,
             tags=base.tags,
             protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
         ),
     )
     return Stores(database=database, cache=cache, vectors=vectors, objects=objects, backup=backup)

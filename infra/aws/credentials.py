@@ -25,7 +25,7 @@ ADMIN_DIGITS = 32
 """A key of the service is rk_[0-9a-f]{32} (§10.1)."""
 
 RECOVERY_DAYS = 30
-RECOVERY_DAYS_UNPROTECTED = 7
+SHORT_RECOVERY_DAYS = 7
 """The longest and the shortest time in which Secrets Manager can bring a deleted secret back."""
 
 
@@ -34,11 +34,13 @@ class CredentialsArgs:
     """Names of secrets.
 
     ``generated`` are made here and stored as they are; ``admin`` among them has the form of a key of the
-    service. ``given`` come from the stack's secret configuration, such as the key of a provider.
+    service. ``given`` come from the stack's secret configuration, such as the key of a provider. With
+    ``keeps_copies`` a deleted secret can be brought back for RECOVERY_DAYS, else for SHORT_RECOVERY_DAYS.
     """
 
     tags: Tags
     protect: bool
+    keeps_copies: bool
     generated: Sequence[str] = ()
     given: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
     kms_key_arn: pulumi.Input[str] | None = None
@@ -68,6 +70,7 @@ class Credentials(pulumi.ComponentResource):
                 kms_key_arn=args.kms_key_arn,
                 tags=args.tags,
                 protect=args.protect,
+                keeps_copies=args.keeps_copies,
                 parent=self,
             )
             for each, value in stored.items()
@@ -83,6 +86,7 @@ def store_secret(
     kms_key_arn: pulumi.Input[str] | None,
     tags: Tags,
     protect: bool,
+    keeps_copies: bool,
     parent: pulumi.Resource,
 ) -> pulumi.Output[str]:
     """Keep a text in Secrets Manager and return the secret's ARN, known once the text is in it.
@@ -93,7 +97,7 @@ def store_secret(
         f"{name}-secret",
         description=f"{tags.stack}: {purpose}",
         kms_key_id=kms_key_arn,
-        recovery_window_in_days=RECOVERY_DAYS if protect else RECOVERY_DAYS_UNPROTECTED,
+        recovery_window_in_days=RECOVERY_DAYS if keeps_copies else SHORT_RECOVERY_DAYS,
         tags=tags.named("credentials"),
         opts=pulumi.ResourceOptions(parent=parent, protect=protect),
     )

@@ -49,7 +49,8 @@ class DatabaseArgs:
     """`subnet_ids` lie in two zones at least; members of `client_security_group_ids` may connect.
 
     `password` is a secret of 8 to 128 printable characters without / @ " and spaces (RDS). `log_days` is how long
-    its logs are kept, under `log_key_arn` where the stack has one.
+    its logs are kept, under `log_key_arn` where the stack has one. With `keeps_copies` a deleted instance leaves a
+    final snapshot and its automated backups.
     """
 
     spec: DatabaseSpec
@@ -62,6 +63,7 @@ class DatabaseArgs:
     log_days: int
     tags: Tags
     protect: bool
+    keeps_copies: bool
 
 
 class Database(pulumi.ComponentResource):
@@ -133,10 +135,10 @@ class Database(pulumi.ComponentResource):
             backup_window=BACKUP_WINDOW,
             maintenance_window=MAINTENANCE_WINDOW,
             copy_tags_to_snapshot=True,
-            delete_automated_backups=not args.protect,
+            delete_automated_backups=not args.keeps_copies,
             deletion_protection=args.protect,
-            skip_final_snapshot=not args.protect,
-            final_snapshot_identifier=f"{identifier}-final" if args.protect else None,
+            skip_final_snapshot=not args.keeps_copies,
+            final_snapshot_identifier=f"{identifier}-final" if args.keeps_copies else None,
             auto_minor_version_upgrade=True,
             apply_immediately=False,
             monitoring_interval=MONITORING_S,

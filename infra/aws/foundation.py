@@ -78,6 +78,7 @@ def lay_foundation(
         CredentialsArgs(
             tags=tags,
             protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
             generated=[name for name in names if _is_generated(name, plan)],
             given={
                 name: settings.secret(f"{name}-api-key", f"the service calls {name} with it")
@@ -95,6 +96,7 @@ def lay_foundation(
             key_arn=keys.log_key_arn,
             tags=tags,
             protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
         ),
     )
     notices = Notices("notices", NoticesArgs(emails=settings.alerts.emails, key_arn=keys.log_key_arn, tags=tags))
@@ -122,7 +124,16 @@ def lay_foundation(
 
 def make_keys(settings: StackSettings, plan: RegionPlan, tags: Tags) -> Keys:
     """The stack's own keys, which the buckets of its logs need first."""
-    return Keys("keys", KeysArgs(count=plan.security.keys, region=settings.region, tags=tags, protect=settings.protect))
+    return Keys(
+        "keys",
+        KeysArgs(
+            count=plan.security.keys,
+            region=settings.region,
+            tags=tags,
+            protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
+        ),
+    )
 
 
 def _find_network(settings: StackSettings) -> ExistingNetwork | None:

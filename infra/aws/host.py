@@ -33,7 +33,7 @@ class HostArgs:
     data, base64, of the data volume's id; without secrets, since the host reads those by its role. The public
     address and the volume come some seconds after the start, so it must wait for both. ``bucket_arns`` are
     read and written, ``release_bucket_arns`` read. ``image_id`` names the image of a new host; the newest is
-    taken else.
+    taken else. With ``keeps_copies`` a deleted data volume leaves a final snapshot.
     """
 
     spec: ComputeSpec
@@ -44,6 +44,7 @@ class HostArgs:
     write_user_data: Callable[[pulumi.Output[str]], pulumi.Input[str]]
     tags: Tags
     protect: bool
+    keeps_copies: bool
     allowed_cidrs: Sequence[str] = ()
     inner_ports: Sequence[int] = ()
     secret_arns: Sequence[pulumi.Input[str]] = ()
@@ -195,7 +196,7 @@ class ServiceHost(pulumi.ComponentResource):
             throughput=GP3_MBPS,
             encrypted=True,
             kms_key_id=args.kms_key_arn,
-            final_snapshot=args.protect,
+            final_snapshot=args.keeps_copies,
             tags={**args.tags.named("host"), "Name": f"{args.tags.stack}-data"},
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )

@@ -36,7 +36,11 @@ def deploy_host(settings: StackSettings, planned: StackPlan, tags: Tags) -> Stac
     releases = Releases(
         "releases",
         ReleasesArgs(
-            version=settings.service.version, wheel=settings.service.wheel, tags=tags, protect=settings.protect
+            version=settings.service.version,
+            wheel=settings.service.wheel,
+            tags=tags,
+            protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
         ),
     )
     database = _make_database(base)
@@ -51,6 +55,7 @@ def deploy_host(settings: StackSettings, planned: StackPlan, tags: Tags) -> Stac
             write_user_data=lambda volume_id: _write_user_data(base, database, releases, volume_id),
             tags=tags,
             protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
             allowed_cidrs=settings.network.allowed_cidrs if settings.domain else (),
             secret_arns=list(base.credentials.secret_arns.values()),
             release_bucket_arns=[releases.arn],
@@ -72,9 +77,9 @@ def deploy_host(settings: StackSettings, planned: StackPlan, tags: Tags) -> Stac
             disk_arns=[pulumi.Output.concat(f"arn:aws:ec2:{settings.region}:{account}:volume/", host.data_volume_id)],
             kms_key_arn=base.keys.data_key_arn,
             access_log_bucket=None,
-            lock=settings.protect,
             tags=tags,
             protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
         ),
     )
     Monitoring(
@@ -137,6 +142,7 @@ def _make_database(base: Foundation) -> Database | None:
             log_days=base.plan.log_store.application_days,
             tags=base.tags,
             protect=base.settings.protect,
+            keeps_copies=base.settings.keeps_copies,
         ),
     )
 

@@ -20,12 +20,16 @@ USE = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "
 
 @dataclass(frozen=True, kw_only=True)
 class KeysArgs:
-    """``count`` is the plan's: none, the data key, or the data and the log key."""
+    """``count`` is the plan's: none, the data key, or the data and the log key.
+
+    With ``keeps_copies`` a destroyed stack leaves its keys, since the copies that stay are read with them.
+    """
 
     count: int
     region: str
     tags: Tags
     protect: bool
+    keeps_copies: bool
 
 
 class Keys(pulumi.ComponentResource):
@@ -61,7 +65,7 @@ class Keys(pulumi.ComponentResource):
             deletion_window_in_days=DELETION_WINDOW_DAYS,
             policy=pulumi.Output.json_dumps(policy),
             tags=args.tags.named("keys"),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=args.keeps_copies),
         )
         aws.kms.Alias(
             f"{name}-{purpose}-alias",

@@ -25,8 +25,8 @@ EDGE_REGION = "us-east-1"
 class LogBucketsArgs:
     """`spec` says how long each log is kept; `kms_key_arn` encrypts the audit log.
 
-    With `protect` the lock on the audit log is COMPLIANCE, which nobody can lift, and access logs cannot be deleted
-    before their time; without it a test stack can be destroyed.
+    With `keeps_copies` the lock on the audit log is COMPLIANCE, which nobody can lift, and access logs cannot be
+    deleted before their time; without it a test stack can be destroyed.
     """
 
     spec: LogStoreSpec
@@ -34,6 +34,7 @@ class LogBucketsArgs:
     kms_key_arn: pulumi.Input[str] | None
     tags: Tags
     protect: bool
+    keeps_copies: bool
 
 
 class LogBuckets(pulumi.ComponentResource):
@@ -61,9 +62,10 @@ class LogBuckets(pulumi.ComponentResource):
                 kms_key_arn=None,
                 access_log_bucket=None,
                 lifecycle=[expire(args.spec.access_days), delete_replaced(1)],
-                statements=_admit_writers(account, args.region, keep=args.protect),
+                statements=_admit_writers(account, args.region, keep=args.keeps_copies),
                 tags=tags,
                 protect=args.protect,
+                keeps_copies=args.keeps_copies,
             ),
             opts=child,
         )
@@ -73,9 +75,10 @@ class LogBuckets(pulumi.ComponentResource):
                 kms_key_arn=args.kms_key_arn,
                 access_log_bucket=access.bucket,
                 lifecycle=[expire(args.spec.audit_days), delete_replaced(1)],
-                lock=Lock(mode="COMPLIANCE" if args.protect else "GOVERNANCE", days=args.spec.audit_days),
+                lock=Lock(mode="COMPLIANCE" if args.keeps_copies else "GOVERNANCE", days=args.spec.audit_days),
                 tags=tags,
                 protect=args.protect,
+                keeps_copies=args.keeps_copies,
             ),
             opts=child,
         )

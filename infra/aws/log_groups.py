@@ -13,13 +13,16 @@ from sizing.plan import LogStoreSpec
 @dataclass(frozen=True, kw_only=True)
 class LogGroupsArgs:
     """`whole` makes groups for access and audit lines too, where no bucket takes them (a plan with local objects).
-    `key_arn` encrypts them; CloudWatch's own key does else."""
+    `key_arn` encrypts them; CloudWatch's own key does else. With `keeps_copies` a destroyed stack leaves access and
+    audit lines.
+    """
 
     spec: LogStoreSpec
     whole: bool
     key_arn: pulumi.Input[str] | None
     tags: Tags
     protect: bool
+    keeps_copies: bool
 
 
 class LogGroups(pulumi.ComponentResource):
@@ -39,13 +42,16 @@ class LogGroups(pulumi.ComponentResource):
             kept_days |= {"access": spec.access_days, "audit": spec.audit_days}
         self.names, self.arns = {}, {}
         for kind, days in kept_days.items():
+            lasting = kind != "application"
             group = aws.cloudwatch.LogGroup(
                 f"{name}-{kind}",
                 name=f"/{pulumi.get_project()}/{pulumi.get_stack()}/{kind}",
                 retention_in_days=round_retention(days),
                 kms_key_id=args.key_arn,
                 tags=args.tags.named("logs"),
-                opts=pulumi.ResourceOptions(parent=self, protect=args.protect and kind != "application"),
+                opts=pulumi.ResourceOptions(
+                    parent=self, protect=args.protect and lasting, retain_on_delete=args.keeps_copies and lasting
+                ),
             )
             self.names[kind] = f"/{pulumi.get_project()}/{pulumi.get_stack()}/{kind}"
             self.arns[kind] = group.arn

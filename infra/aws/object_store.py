@@ -28,6 +28,7 @@ class ObjectStoreArgs:
     access_log_bucket: pulumi.Input[str] | None
     tags: Tags
     protect: bool
+    keeps_copies: bool
     expires: bool = False
 
 
@@ -50,6 +51,7 @@ class ObjectStore(pulumi.ComponentResource):
                 lifecycle=age_rules(args.spec, expires=args.expires),
                 tags=args.tags.named("object-store"),
                 protect=args.protect,
+                keeps_copies=args.keeps_copies,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -69,13 +69,15 @@ class PrivateBucketArgs:
     `kms_key_arn` encrypts with that key and a bucket key; None with S3's own keys (AES256).
     `access_log_bucket` is the name of the bucket that keeps who read what; None for that bucket itself.
     `statements` makes more statements of the bucket's policy from its ARN. `lifecycle` is added to the rules that
-    every bucket has. With `protect` neither Pulumi nor a destroyed stack deletes the bucket.
+    every bucket has. With `protect` Pulumi refuses to delete the bucket; with `keeps_copies` a destroyed stack leaves
+    it as it is, with its objects and all its settings.
     """
 
     kms_key_arn: pulumi.Input[str] | None
     access_log_bucket: pulumi.Input[str] | None
     tags: Mapping[str, str]
     protect: bool
+    keeps_copies: bool
     lifecycle: Sequence[LifecycleRule] = ()
     statements: Callable[[pulumi.Output[str]], Sequence[Statement]] = field(default=lambda _: ())
     lock: Lock | None = None
@@ -92,13 +94,13 @@ class PrivateBucket(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PrivateBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("reme:aws:PrivateBucket", name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        child = pulumi.ResourceOptions(parent=self, retain_on_delete=args.keeps_copies)
         made = aws.s3.Bucket(
             name,
-            force_destroy=not args.protect,
+            force_destroy=not args.keeps_copies,
             object_lock_enabled=args.lock is not None,
             tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=args.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=args.keeps_copies),
         )
         closed = aws.s3.BucketPublicAccessBlock(
             f"{name}-closed",
@@ -131,9 +133,9 @@ class PrivateBucket(pulumi.ComponentResource):
                     "Statement": [*_require_tls(made.arn), *args.statements(made.arn)],
                 }
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[closed])),
         )
-        after_versions = pulumi.ResourceOptions(parent=self, depends_on=[versioned])
+        after_versions = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[versioned]))
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=made.bucket,

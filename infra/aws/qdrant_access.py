@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.credentials import RECOVERY_DAYS, RECOVERY_DAYS_UNPROTECTED
+from infra.aws.credentials import RECOVERY_DAYS, SHORT_RECOVERY_DAYS
 from infra.aws.roles import (
     SESSION_POLICY,
     Statement,
@@ -46,7 +46,13 @@ class NodeRights:
 
 
 def make_authority(
-    name: str, *, kms_key_arn: pulumi.Input[str] | None, tags: Tags, protect: bool, parent: pulumi.Resource
+    name: str,
+    *,
+    kms_key_arn: pulumi.Input[str] | None,
+    tags: Tags,
+    protect: bool,
+    keeps_copies: bool,
+    parent: pulumi.Resource,
 ) -> Authority:
     """Make the two secrets of a cluster's authority, empty."""
     arns = {
@@ -54,7 +60,7 @@ def make_authority(
             f"{name}-authority-{part}",
             description=f"{tags.stack}: the vector store's authority, {part}",
             kms_key_id=kms_key_arn,
-            recovery_window_in_days=RECOVERY_DAYS if protect else RECOVERY_DAYS_UNPROTECTED,
+            recovery_window_in_days=RECOVERY_DAYS if keeps_copies else SHORT_RECOVERY_DAYS,
             tags=tags.named(COMPONENT),
             opts=pulumi.ResourceOptions(parent=parent, protect=protect),
         ).arn

@@ -64,7 +64,8 @@ class QdrantNodesArgs:
 
     A node reads the API key from `secret_arns` by its role, and with `snapshot_bucket_arn` writes below
     facts.SNAPSHOTS_PREFIX there. The volume is attached after the start as host.DATA_DEVICE, so it must wait for it.
-    `image_id` names the image of a new node; the newest for the plan's class is taken else.
+    `image_id` names the image of a new node; the newest for the plan's class is taken else. With `keeps_copies` a
+    deleted disk leaves a final snapshot.
     """
 
     spec: VectorStoreSpec
@@ -77,6 +78,7 @@ class QdrantNodesArgs:
     kms_key_arn: pulumi.Input[str] | None
     tags: Tags
     protect: bool
+    keeps_copies: bool
     snapshot_bucket_arn: pulumi.Input[str] | None = None
     image_id: str | None = None
 
@@ -114,7 +116,12 @@ class QdrantNodes(pulumi.ComponentResource):
         self.places = place_nodes(args.spec.nodes, [subnet.cidr for subnet in args.subnets])
         group = self._make_group()
         authority = make_authority(
-            name, kms_key_arn=args.kms_key_arn, tags=args.tags, protect=args.protect, parent=self
+            name,
+            kms_key_arn=args.kms_key_arn,
+            tags=args.tags,
+            protect=args.protect,
+            keeps_copies=args.keeps_copies,
+            parent=self,
         )
         profiles = self._make_profiles(authority)
         image = args.image_id or self._find_image()
@@ -263,7 +270,7 @@ class QdrantNodes(pulumi.ComponentResource):
             throughput=GP3_MBPS,
             encrypted=True,
             kms_key_id=args.kms_key_arn,
-            final_snapshot=args.protect,
+            final_snapshot=args.keeps_copies,
             tags=self._tag(number),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )

@@ -23,6 +23,7 @@ class ReleasesArgs:
     wheel: str
     tags: Tags
     protect: bool
+    keeps_copies: bool
 
 
 class Releases(pulumi.ComponentResource):
@@ -44,7 +45,11 @@ class Releases(pulumi.ComponentResource):
         bucket = PrivateBucket(
             f"{name}-store",
             PrivateBucketArgs(
-                kms_key_arn=None, access_log_bucket=None, tags=args.tags.named("releases"), protect=args.protect
+                kms_key_arn=None,
+                access_log_bucket=None,
+                tags=args.tags.named("releases"),
+                protect=args.protect,
+                keeps_copies=args.keeps_copies,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

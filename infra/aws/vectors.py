@@ -63,6 +63,7 @@ def _describe_nodes(base: Foundation) -> QdrantNodesArgs:
         kms_key_arn=base.keys.data_key_arn,
         tags=base.tags,
         protect=settings.protect,
+        keeps_copies=settings.keeps_copies,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 _TABLE = Path(__file__).parent / "data" / "retained.csv"
 NOTHING = ("", "0", "None")
 """Values of a property that is not set: a window of 0 days deletes at once."""
+BUCKET = "aws:s3/bucket:Bucket"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,9 @@ def list_retained(resources: Iterable[Mapping[str, Any]]) -> tuple[Retained, ...
     for each in resources:
         kind, name = str(each.get("type")), str(each.get("urn")).rpartition("::")[2]
         if each.get("retainOnDelete"):
-            found.append(Retained(type=kind, name=name, what="the resource itself, which Pulumi leaves alone"))
+            # the settings of a bucket stay with it: its own line says it all
+            if kind == BUCKET or not kind.startswith("aws:s3/bucket"):
+                found.append(Retained(type=kind, name=name, what="the resource itself, which Pulumi leaves alone"))
             continue
         settled = {**(each.get("inputs") or {}), **(each.get("outputs") or {})}
         for row in _rows():

@@ -56,14 +56,17 @@ def _find_provider() -> Path:
     return found[-1].resolve()
 
 
-class PatientMinistack(MinistackServer):
-    """ministack whose connections stay: its server closes one after 1,000 requests, and a provider that hears no answer
-    repeats what was done already, which is refused as a duplicate."""
+class RememberingMinistack(MinistackServer):
+    """ministack that answers a repeated call as it answered the first (`remembering`)."""
 
     def command(self) -> Sequence[str | Path]:
-        """The server in the foreground, with as many requests to a connection as come."""
-        start = "from hypercorn.config import Config; Config.keep_alive_max_requests = 1; from ministack.app import main; main()"
-        return [ENVIRONMENT / "bin" / "python", "-c", start]
+        """The server in the foreground."""
+        program = ("-m", "uvicorn", "tests.emulated_aws.remembering:app", "--no-access-log")
+        return [ENVIRONMENT / "bin" / "python", *program, "--host", HOST, "--port", str(self.port)]
+
+    def environment(self) -> Mapping[str, str]:
+        """Where this package is, too."""
+        return {**super().environment(), "PYTHONPATH": str(ROOT)}
 
 
 class Stage:
@@ -71,7 +74,7 @@ class Stage:
 
     def __init__(self) -> None:
         self._engine, self._provider = find_engine(), _find_provider()
-        self.emulator, self.second = PatientMinistack(), MotoServer()
+        self.emulator, self.second = RememberingMinistack(), MotoServer()
         self.folder = Path(tempfile.mkdtemp(prefix="reme-stage-"))
         find_warden().watch_path(self.folder)
         self.log_path = self.folder / "aws.log"

@@ -68,7 +68,6 @@ class TerraformProvider:
                 region=region,
                 access_key=ANYTHING,
                 secret_key=ANYTHING,
-                max_retries=1,
                 skip_credentials_validation=True,
                 skip_metadata_api_check="true",
                 skip_region_validation=True,

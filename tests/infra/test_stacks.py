@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,47 @@ def test_what_holds_data_is_protected_where_it_matters(stack: str) -> None:
     recording = record_stack(stack)
     protected = {each.protect for each in recording if each.type in STATEFUL - REPLACEABLE}
     assert protected == {stack.endswith("prod") or stack.startswith("global")}
+
+
+@pytest.mark.parametrize(
+    ("stack", "more"),
+    [("aws-prod", {}), ("aws-team", {"reme-cloud:environment": "prod"})],
+    ids=["a cluster", "a host"],
+)
+def test_lifting_the_protection_gives_up_no_final_copy(stack: str, more: Mapping[str, Any]) -> None:
+    recording = record_stack(stack, {**more, "reme-cloud:protect": False})
+    assert not [each.name for each in recording if each.protect]
+    found = {type_: recording.of(type_) for type_ in KEPT}
+    assert all(found[type_] for type_ in KEPT if stack == "aws-prod" or type_ != "aws:rds/instance:Instance")
+    for type_, (name, kept) in KEPT.items():
+        assert {each.props[name] for each in found[type_]} <= {kept}, type_
+    assert all(not each.props["deletionProtection"] for each in found["aws:rds/instance:Instance"])
+    assert not any(each.props["enableDeletionProtection"] for each in recording.of("aws:lb/loadBalancer:LoadBalancer"))
+    for type_ in ("aws:s3/bucket:Bucket", "aws:backup/vault:Vault", "aws:kms/key:Key"):
+        assert all(each.retain for each in recording.of(type_)), f"{type_} goes, and what it keeps or encrypts"
+    modes = [
+        each.props["rule"]["defaultRetention"]["mode"]
+        for each in recording.of("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration")
+    ]
+    assert set(modes) <= {"COMPLIANCE"}
+
+
+KEPT: dict[str, tuple[str, object]] = {
+    "aws:rds/instance:Instance": ("skipFinalSnapshot", False),
+    "aws:ebs/volume:Volume": ("finalSnapshot", True),
+    "aws:s3/bucket:Bucket": ("forceDestroy", False),
+    "aws:backup/vault:Vault": ("forceDestroy", False),
+    "aws:secretsmanager/secret:Secret": ("recoveryWindowInDays", 30),
+}
+"""By type: the property that keeps a final copy, and the value by which it does."""
+
+
+def test_a_stack_that_asks_for_no_copies_leaves_none() -> None:
+    recording = record_stack("aws-prod", {"reme-cloud:protect": False, "reme-cloud:keep-copies": False})
+    assert not [each.name for each in recording if each.retain]
+    assert not [
+        each.name for type_, (name, kept) in KEPT.items() for each in recording.of(type_) if each.props[name] == kept
+    ]
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -31,7 +31,8 @@ def destroy(name: str, folder: Path, *, yes: bool, unprotect: tuple[str, ...]) -
       reme-deploy destroy prod --unprotect aws-prod
 
     What stays, such as a final snapshot, is listed before the question. A stack of production is removed only when
-    its own name is given with --unprotect: an update lifts its protection first, and then there is less that stays.
+    its own name is given with --unprotect: an update lifts its protection first. Its final copies stay, unless
+    `keep-copies` is false.
     """
     project = open_project(folder)
     engine = start_engine(project.folder, say)
@@ -75,7 +76,7 @@ def _lift(stack: DeployedStack, file: StackFile) -> None:
 
 
 def _list(name: str, stack: DeployedStack) -> None:
-    """Print how much would go, and what stays; after the lifting, since a protected stack keeps more."""
+    """Print how much would go, and what stays; after the lifting, as the state is then."""
     resources = stack.resources()
     click.echo(f"{name}: {sum(not _is_plain(each['type']) for each in resources)} resources would be removed")
     retained = list_retained(resources)

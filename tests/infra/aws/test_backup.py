@@ -23,9 +23,9 @@ def build(**change: Any) -> Recording:
         "index_disk_arns": ["arn:index-1", "arn:index-2"],
         "kms_key_arn": "arn:key",
         "access_log_bucket": "access",
-        "lock": False,
         "tags": TAGS,
         "protect": True,
+        "keeps_copies": True,
     }
 
     def program() -> None:
@@ -81,11 +81,12 @@ def test_dumps_last_ninety_days_and_the_archive_seven_years_in_glacier_from_the_
 
 
 def test_a_lock_allows_every_rule_and_nothing_longer_or_shorter() -> None:
-    found = build(lock=True)
+    found = build()
     lock = found.one("aws:backup/vaultLockConfiguration:VaultLockConfiguration").props
     kept = [days for group in ("disks", "databases", "indexes") for _, days in read_rules(found, group).values()]
     assert (lock["minRetentionDays"], lock["maxRetentionDays"]) == (min(kept), max(kept))
     assert "changeableForDays" not in lock, "governance mode: it can be lifted by those who may"
+    assert not build(keeps_copies=False).of("aws:backup/vaultLockConfiguration:VaultLockConfiguration")
 
 
 def test_the_vault_is_protected_and_under_our_key() -> None:
@@ -93,3 +94,12 @@ def test_the_vault_is_protected_and_under_our_key() -> None:
     assert (vault.protect, vault.props["kmsKeyArn"], vault.props["forceDestroy"]) == (True, "arn:key", False)
     attached = build().of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
     assert {each.props["policyArn"].rpartition("For")[2] for each in attached} == {"Backup", "Restores"}
+
+
+def test_a_vault_and_its_lock_outlive_the_stack_where_copies_are_kept() -> None:
+    found = build(protect=False)
+    vault = found.one("aws:backup/vault:Vault")
+    assert (vault.protect, vault.retain, vault.props["forceDestroy"]) == (False, True, False)
+    assert found.one("aws:backup/vaultLockConfiguration:VaultLockConfiguration").retain
+    gone = build(protect=False, keeps_copies=False).one("aws:backup/vault:Vault")
+    assert (gone.retain, gone.props["forceDestroy"]) == (False, True)

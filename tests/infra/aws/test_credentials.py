@@ -10,7 +10,7 @@ TAGS = Tags(environment="prod", stack="aws-prod", more={})
 PROVIDER_KEY = "the provider's key"
 
 
-def build(*, protect: bool = True, publish: bool = False) -> Recording:
+def build(*, protect: bool = True, keeps_copies: bool = True, publish: bool = False) -> Recording:
     def program() -> None:
         made = Credentials(
             "credentials",
@@ -20,6 +20,7 @@ def build(*, protect: bool = True, publish: bool = False) -> Recording:
                 kms_key_arn="arn:key",
                 tags=TAGS,
                 protect=protect,
+                keeps_copies=keeps_copies,
             ),
         )
         assert set(made.secret_arns) == {"admin", "database", "llm"}
@@ -40,8 +41,10 @@ def test_every_value_is_a_secret_from_its_making_to_its_store() -> None:
 
 
 def test_secrets_lie_under_our_key_and_can_be_brought_back() -> None:
-    for protect, days in ((True, 30), (False, 7)):
-        for secret in build(protect=protect).of("aws:secretsmanager/secret:Secret"):
+    for protect, keeps_copies, days in ((True, True, 30), (False, True, 30), (False, False, 7)):
+        secrets = build(protect=protect, keeps_copies=keeps_copies).of("aws:secretsmanager/secret:Secret")
+        assert len(secrets) == 3
+        for secret in secrets:
             assert secret.props["kmsKeyId"] == "arn:key"
             assert (secret.protect, secret.props["recoveryWindowInDays"]) == (protect, days)
 
@@ -67,4 +70,5 @@ def test_an_address_is_no_secret_and_a_value_is_one_wherever_it_goes() -> None:
 
 
 def test_arguments_do_not_show_what_was_given() -> None:
-    assert PROVIDER_KEY not in repr(CredentialsArgs(tags=TAGS, protect=True, given={"llm": PROVIDER_KEY}))
+    args = CredentialsArgs(tags=TAGS, protect=True, keeps_copies=True, given={"llm": PROVIDER_KEY})
+    assert PROVIDER_KEY not in repr(args)

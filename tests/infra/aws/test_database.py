@@ -28,6 +28,7 @@ def build(**change: Any) -> Recording:
         "log_days": 90,
         "tags": TAGS,
         "protect": True,
+        "keeps_copies": True,
     }
 
     def program() -> None:
@@ -83,14 +84,15 @@ def test_logs_lie_in_groups_that_end_and_are_there_before_the_first_line() -> No
     assert all((each["retentionInDays"], each["kmsKeyId"]) == (90, "arn:log") for each in groups.values())
 
 
+@pytest.mark.parametrize("keeps_copies", [True, False])
 @pytest.mark.parametrize("protect", [True, False])
-def test_a_protected_database_cannot_be_lost_and_another_leaves_nothing(protect: bool) -> None:
-    instance = build(protect=protect).one(INSTANCE)
+def test_protection_refuses_a_deletion_and_copies_outlive_it(protect: bool, keeps_copies: bool) -> None:
+    instance = build(protect=protect, keeps_copies=keeps_copies).one(INSTANCE)
     assert instance.protect is protect
     assert instance.props["deletionProtection"] is protect
-    assert instance.props["skipFinalSnapshot"] is not protect
-    assert instance.props["deleteAutomatedBackups"] is not protect
-    assert ("finalSnapshotIdentifier" in instance.props) is protect
+    assert instance.props["skipFinalSnapshot"] is not keeps_copies
+    assert instance.props["deleteAutomatedBackups"] is not keeps_copies
+    assert ("finalSnapshotIdentifier" in instance.props) is keeps_copies
 
 
 def test_the_service_is_told_where_it_is() -> None:

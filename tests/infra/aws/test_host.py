@@ -34,6 +34,7 @@ def build(spec: ComputeSpec = SPEC, **change: Any) -> Recording:
         "write_user_data": write_user_data,
         "tags": TAGS,
         "protect": True,
+        "keeps_copies": True,
         "secret_arns": ["arn:aws:secretsmanager:us-east-1:123456789012:secret:admin"],
         "bucket_arns": ["arn:aws:s3:::dumps"],
         "release_bucket_arns": ["arn:aws:s3:::releases"],
@@ -84,6 +85,9 @@ def test_data_lies_on_a_protected_volume_that_outlives_the_instance() -> None:
     volume = found.one("aws:ebs/volume:Volume")
     assert volume.protect
     assert volume.props["finalSnapshot"] is True
+    for keeps_copies in (True, False):
+        unprotected = build(protect=False, keeps_copies=keeps_copies).one("aws:ebs/volume:Volume")
+        assert (unprotected.protect, unprotected.props["finalSnapshot"]) == (False, keeps_copies)
     assert (volume.props["size"], volume.props["iops"]) == (SPEC.data_disk_gb, SPEC.disk_iops)
     assert volume.props["encrypted"] is True
     assert volume.props["availabilityZone"] == "us-east-1a"

@@ -12,11 +12,10 @@ from tests.infra.recorder import ACCOUNT, Recording, record
 TAGS = Tags(environment="prod", stack="aws-prod", more={})
 
 
-def build(count: int) -> tuple[Recording, list[Keys]]:
+def build(count: int, *, keeps_copies: bool = True) -> tuple[Recording, list[Keys]]:
     made: list[Keys] = []
-    found = record(
-        lambda: made.append(Keys("keys", KeysArgs(count=count, region="us-east-1", tags=TAGS, protect=True)))
-    )
+    args = KeysArgs(count=count, region="us-east-1", tags=TAGS, protect=True, keeps_copies=keeps_copies)
+    found = record(lambda: made.append(Keys("keys", args)))
     return found, made
 
 
@@ -28,6 +27,12 @@ def test_there_are_as_many_keys_as_the_plan_pays_for(count: int) -> None:
     assert (made.data_key_arn is not None, made.log_key_arn is not None) == (count > 0, count > 1)
     assert all(key.protect and key.props["enableKeyRotation"] for key in keys)
     assert all(key.props["rotationPeriodInDays"] == 90 for key in keys)
+
+
+@pytest.mark.parametrize("keeps_copies", [True, False])
+def test_keys_stay_with_the_copies_that_they_encrypt(keeps_copies: bool) -> None:
+    found, _ = build(2, keeps_copies=keeps_copies)
+    assert [key.retain for key in found.of("aws:kms/key:Key")] == [keeps_copies] * 2
 
 
 def test_two_stacks_of_one_account_have_different_aliases() -> None:

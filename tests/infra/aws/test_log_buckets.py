@@ -12,8 +12,10 @@ ACCESS_ARN = "arn:aws:s3:::logs-access-1234567"
 BALANCER_OBJECT = f"{ACCESS_ARN}/AWSLogs/{ACCOUNT}/elasticloadbalancing/eu-west-1/2026/11/22/x.log.gz"
 
 
-def build(*, protect: bool = True, region: str = "eu-west-1") -> Recording:
-    args = LogBucketsArgs(spec=SPEC, region=region, kms_key_arn="arn:key", tags=TAGS, protect=protect)
+def build(*, keeps_copies: bool = True, region: str = "eu-west-1") -> Recording:
+    args = LogBucketsArgs(
+        spec=SPEC, region=region, kms_key_arn="arn:key", tags=TAGS, protect=False, keeps_copies=keeps_copies
+    )
 
     def program() -> None:
         LogBuckets("logs", args)
@@ -36,8 +38,10 @@ def test_each_log_is_kept_as_long_as_the_plan_says() -> None:
 
 
 def test_the_audit_log_is_locked_for_all_its_days() -> None:
-    for protect, mode in ((True, "COMPLIANCE"), (False, "GOVERNANCE")):
-        lock = build(protect=protect).one("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration")
+    for keeps_copies, mode in ((True, "COMPLIANCE"), (False, "GOVERNANCE")):
+        lock = build(keeps_copies=keeps_copies).one(
+            "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+        )
         assert lock.name == "logs-audit-lock"
         assert lock.props["rule"]["defaultRetention"] == {"mode": mode, "days": SPEC.audit_days}
 
@@ -63,11 +67,11 @@ def test_writers_of_access_logs_are_admitted_from_this_account_alone() -> None:
     )
 
 
-def test_nobody_deletes_access_logs_of_a_protected_stack() -> None:
+def test_nobody_deletes_access_logs_of_a_stack_that_keeps_copies() -> None:
     kept = read_statements(build(), "logs-access")["KeepUntilExpired"]
     assert (kept["Effect"], kept["Principal"], kept["Resource"]) == ("Deny", {"AWS": "*"}, f"{ACCESS_ARN}/*")
     assert set(kept["Action"]) == {"s3:DeleteObject", "s3:DeleteObjectVersion"}
-    assert "KeepUntilExpired" not in read_statements(build(protect=False), "logs-access"), "a test stack can go"
+    assert "KeepUntilExpired" not in read_statements(build(keeps_copies=False), "logs-access"), "a test stack can go"
 
 
 def test_access_logs_lie_under_s3s_keys_and_the_audit_log_under_ours() -> None:

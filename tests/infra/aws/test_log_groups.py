@@ -26,6 +26,7 @@ def test_lines_are_kept_as_the_plan_says(workload: dict[str, object], kept: dict
             key_arn="arn:aws:kms:us-east-1:123456789012:key/log",
             tags=Tags(environment="test", stack="aws-test", more={}),
             protect=True,
+            keeps_copies=True,
         )
         groups.append(LogGroups("logs", args))
 
@@ -33,7 +34,8 @@ def test_lines_are_kept_as_the_plan_says(workload: dict[str, object], kept: dict
     assert {each.name.removeprefix("logs-"): each.props["retentionInDays"] for each in made} == kept
     assert groups[0].names == {kind: f"/reme-cloud/test/{kind}" for kind in kept}
     assert {each.props["name"] for each in made} == set(groups[0].names.values())
-    assert {each.name: each.protect for each in made} == {f"logs-{kind}": kind != "application" for kind in kept}
+    lasting = {f"logs-{kind}": kind != "application" for kind in kept}
+    assert {each.name: each.protect for each in made} == {each.name: each.retain for each in made} == lasting
     assert all(each.props["kmsKeyId"].endswith("key/log") for each in made)
 
 

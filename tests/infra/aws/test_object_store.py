@@ -22,7 +22,13 @@ WORKING = f"{OBJECTS_PREFIX}0f" + "a" * 30 + "/" + "b" * 32
 
 def list_rules(spec: ObjectStoreSpec = SPEC, *, expires: bool = True) -> list[dict[str, Any]]:
     args = ObjectStoreArgs(
-        spec=spec, kms_key_arn="arn:key", access_log_bucket="access", tags=TAGS, protect=True, expires=expires
+        spec=spec,
+        kms_key_arn="arn:key",
+        access_log_bucket="access",
+        tags=TAGS,
+        protect=True,
+        keeps_copies=True,
+        expires=expires,
     )
 
     def program() -> None:

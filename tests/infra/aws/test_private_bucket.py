@@ -13,6 +13,7 @@ def build(**change: Any) -> Recording:
         "access_log_bucket": "access",
         "tags": {"project": "reme-cloud"},
         "protect": True,
+        "keeps_copies": True,
     }
 
     def program() -> None:
@@ -55,10 +56,18 @@ def test_our_key_encrypts_where_there_is_one_and_s3s_own_else() -> None:
         assert rule["bucketKeyEnabled"] is (key is not None)
 
 
-def test_a_protected_bucket_outlives_its_stack_and_another_goes_with_what_is_in_it() -> None:
-    for protect in (True, False):
-        bucket = build(protect=protect).one("aws:s3/bucket:Bucket")
-        assert (bucket.protect, bucket.retain, bucket.props["forceDestroy"]) == (protect, protect, not protect)
+def test_a_kept_bucket_outlives_its_stack_as_it_is_and_another_goes_with_what_is_in_it() -> None:
+    lock = Lock(mode="COMPLIANCE", days=2555)
+    for keeps_copies in (True, False):
+        found = build(keeps_copies=keeps_copies, lock=lock)
+        assert found.one("aws:s3/bucket:Bucket").props["forceDestroy"] is not keeps_copies
+        assert {each.retain for each in found if each.custom} == {keeps_copies}, "its policy, ages and lock as well"
+
+
+def test_lifting_the_protection_of_a_bucket_does_not_give_it_up() -> None:
+    bucket = build(protect=False).one("aws:s3/bucket:Bucket")
+    assert (bucket.protect, bucket.retain, bucket.props["forceDestroy"]) == (False, True, False)
+    assert build().one("aws:s3/bucket:Bucket").protect
 
 
 def test_access_is_logged_unless_the_bucket_is_the_log() -> None:

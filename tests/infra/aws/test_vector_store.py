@@ -50,6 +50,7 @@ def list_qdrant_args(spec: VectorStoreSpec) -> QdrantNodesArgs:
         kms_key_arn=KEY,
         tags=TAGS,
         protect=True,
+        keeps_copies=True,
     )
 
 
@@ -118,6 +119,7 @@ def test_each_node_has_a_protected_disk_of_the_plans_size_in_its_own_zone() -> N
     assert [each.props["availabilityZone"] for each in volumes] == ["us-east-1a", "us-east-1b"]
     for volume in volumes:
         assert volume.protect
+        assert volume.props["finalSnapshot"] is True
         assert (volume.props["size"], volume.props["encrypted"]) == (SPEC.disk_gb, True)
         assert volume.props["kmsKeyId"] == KEY
     attached = {

@@ -48,5 +48,11 @@ def test_what_the_provider_keeps_is_listed(kept: dict[str, Any], gone: dict[str,
     assert words in found.what
 
 
+def test_the_settings_of_a_kept_bucket_have_no_line_of_their_own() -> None:
+    policy = resource("aws:s3/bucketPolicy:BucketPolicy", retainOnDelete=True)
+    bucket = resource("aws:s3/bucket:Bucket", retainOnDelete=True)
+    assert [each.type for each in list_retained([policy, bucket])] == ["aws:s3/bucket:Bucket"]
+
+
 def test_protected_resources_are_named() -> None:
     assert list_protected([resource("a:b:C", protect=True), resource("a:b:D")]) == ("it",)
