@@ -37,8 +37,9 @@ test: $(STAMP) ## All tests, real servers included
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/pytest -n auto
 
-test-full: test ## What takes longer: 1,000 kills and every disk call failing once, then benchmarks
+test-full: test ## What takes longer: 1,000 kills, every disk call failing once, more stacks, then benchmarks
 	@REME_KILLS=1000 $(BIN)/pytest -n auto tests/durability
+	@REME_STACKS=all $(BIN)/pytest -n auto tests/emulated_aws
 	@$(MAKE) --no-print-directory bench
 
 bench: $(STAMP) ## Time reme-size against bare Python and pandas, as ratios

@@ -21,6 +21,7 @@ TODAY = date(2026, 11, 22)
 EXPECTED_SKIPS = {
     "tests/app/indexes/test_qdrant_server.py": "no registry has a Qdrant server; QDRANT_URL names one",
     "tests/app/models/test_transformers.py": "sentence-transformers brings torch, which takes 1 GB and more",
+    "tests/app/models/test_weights_of_objects.py": "as above, for one of its tests",
     "tests/app/postgres/faults/test_full_disk.py": "only root may mount a small file system",
 }
 """Tests of what no script of ours can install or do everywhere, and why; CI excuses these and no others."""

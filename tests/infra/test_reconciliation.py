@@ -11,6 +11,8 @@ from infra.planning import StackPlan
 from tests.infra.billables import Sku, count_billables
 from tests.infra.stacks import ALTERNATIVES, OWN_NETWORK, STACKS, plan_recorded, record_stack
 
+pytestmark = pytest.mark.slow
+
 CONTAINER_INSIGHTS = 10
 """Metrics that the plan has for ECS's own insights, beside those of the table (our estimate)."""
 BY_TABLE = {("cloudwatch", "metric")}

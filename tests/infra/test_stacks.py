@@ -11,6 +11,8 @@ from infra.outputs import StackOutputs
 from tests.infra.recorder import Recorded
 from tests.infra.stacks import ALTERNATIVES, STACKS, record_stack
 
+pytestmark = pytest.mark.slow
+
 STATEFUL = frozenset(
     {
         "aws:ebs/volume:Volume",
