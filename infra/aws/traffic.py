@@ -41,16 +41,7 @@ def admit_ranges(
 ) -> None:
     """Let address ranges reach a TCP port of a group's members, one rule a range."""
     for number, cidr in enumerate(cidrs, start=1):
-        aws.vpc.SecurityGroupIngressRule(
-            f"{name}-{number}",
-            security_group_id=group.id,
-            cidr_ipv4=cidr,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            description=purpose,
-            opts=pulumi.ResourceOptions(parent=parent),
-        )
+        _admit(f"{name}-{number}", group.id, port=port, purpose=purpose, parent=parent, cidr=cidr)
 
 
 def admit_group(
@@ -63,16 +54,7 @@ def admit_group(
     parent: pulumi.Resource,
 ) -> None:
     """Let the members of another group reach a TCP port of a group's members."""
-    aws.vpc.SecurityGroupIngressRule(
-        name,
-        security_group_id=group.id,
-        referenced_security_group_id=source_id,
-        ip_protocol="tcp",
-        from_port=port,
-        to_port=port,
-        description=purpose,
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
+    _admit(name, group.id, port=port, purpose=purpose, parent=parent, source_id=source_id)
 
 
 def release_port(
@@ -119,12 +101,28 @@ def admit_members(
 ) -> None:
     """Let the service, which is made after its stores, reach ports of a store's group."""
     for port in ports:
-        aws.vpc.SecurityGroupIngressRule(
-            f"{name}-{port}",
-            security_group_id=group_id,
-            referenced_security_group_id=source_id,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            description="The service",
-        )
+        _admit(f"{name}-{port}", group_id, port=port, purpose="The service", source_id=source_id)
+
+
+def _admit(
+    name: str,
+    group_id: pulumi.Input[str],
+    *,
+    port: int,
+    purpose: str,
+    parent: pulumi.Resource | None = None,
+    cidr: pulumi.Input[str] | None = None,
+    source_id: pulumi.Input[str] | None = None,
+) -> None:
+    """One rule: an address range or the members of a group may reach a TCP port."""
+    aws.vpc.SecurityGroupIngressRule(
+        name,
+        security_group_id=group_id,
+        cidr_ipv4=cidr,
+        referenced_security_group_id=source_id,
+        ip_protocol="tcp",
+        from_port=port,
+        to_port=port,
+        description=purpose,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
