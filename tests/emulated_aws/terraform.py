@@ -1,7 +1,9 @@
 """The running Terraform provider: its schemas, and the calls of Terraform's plugin protocol, version 5."""
 
+import ctypes
 import json
 import os
+import signal
 import subprocess
 from dataclasses import dataclass
 from threading import Lock
@@ -18,6 +20,8 @@ from tests.emulated_aws.values import UNKNOWN, block_to_terraform, empty, propos
 _COOKIE = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"
 """What Terraform's plugins want to see before they start (go-plugin's handshake; no secret)."""
 
+_PR_SET_PDEATHSIG = 1
+"""Of Linux (prctl(2))."""
 ANYTHING = "test"
 """The emulators check no keys."""
 
@@ -42,7 +46,12 @@ class TerraformProvider:
             "AWS_SECRET_ACCESS_KEY": ANYTHING,
         }
         self._process = subprocess.Popen(
-            [binary], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [binary],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - there is no other thread yet
         )
         assert self._process.stdout is not None
         address = self._process.stdout.readline().strip().split("|")[3]
@@ -133,6 +142,11 @@ class TerraformProvider:
         answer = self._stub.ReadDataSource(messages.ReadDataSource.Request(type_name=type_, config=config))
         _check(answer.diagnostics)
         return dict(unpack(answer.state))
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this process with the plugin, which the engine may kill without a word."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _pack(value: Any) -> Any:
