@@ -26,6 +26,7 @@ from tools.reference_pages import FILES as PLANNER_FILES
 from tools.reference_pages import TODAY, table
 from tools.security_page import SECURITY_FILES
 from tools.service_pages import SERVICE_FILES
+from tools.stacks_page import STACKS_FILES
 from tools.stores_page import STORE_FILES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,7 +42,13 @@ SCENARIOS: dict[str, tuple[dict[Language, str], Workload]] = {
 }
 """The four rows of the requirements' closing table, each with users that lead to its tier."""
 
-FILES: dict[str, Callable[[], str]] = {**PLANNER_FILES, **SERVICE_FILES, **STORE_FILES, **SECURITY_FILES}
+FILES: dict[str, Callable[[], str]] = {
+    **PLANNER_FILES,
+    **SERVICE_FILES,
+    **STORE_FILES,
+    **SECURITY_FILES,
+    **STACKS_FILES,
+}
 """What is written whole, by path from the root."""
 
 PAGES = (
