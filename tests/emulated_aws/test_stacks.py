@@ -51,7 +51,6 @@ def test_a_stack_lives_its_whole_life(stage: Stage, stack: str) -> None:
     run("preview", "--expect-no-changes")
     run("refresh", "--yes", "--expect-no-changes")
     assert run("stack", "output", "health_url").strip().endswith("/health")
-    run("config", "set", "--path", "service.settings", "{}")
     run("config", "set", "--path", "alerts.emails[0]", "ops@example.com")
     run("up", "--yes", "--skip-preview")
     assert [line for line in stage.log() if line.startswith("CREATED")][len(made) :], "the new reader was not made"

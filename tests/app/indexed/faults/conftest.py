@@ -16,6 +16,7 @@ from tests.app.indexed.faults.servers import Beside, Chroma, ElasticSearch, Qdra
 from tests.app.indexed.faults.service import Service
 from tests.servers.chroma import ChromaServer
 from tests.servers.elasticsearch import ElasticsearchServer
+from tests.servers.fixtures import run_server
 from tests.servers.proxy import Proxy
 
 OpenService = Callable[[], Service]
@@ -29,18 +30,29 @@ SERVERS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def killed_elasticsearch() -> Iterator[ElasticsearchServer]:
+    """An Elasticsearch for the tests of one module, which other tests do not miss."""
+    with run_server(ElasticsearchServer) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def killed_chroma() -> Iterator[ChromaServer]:
+    """A Chroma for the tests of one module."""
+    with run_server(ChromaServer) as server:
+        yield server
+
+
 @pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest) -> Iterator[Beside]:
-    """The server of the index. The session's own is taken where there is one, and runs again after the test."""
+    """The server of the index, which runs again after the test."""
     kind, _, transport = str(request.param).partition("_")
     with ExitStack() as stack:
         if kind == "qdrant":
             yield Qdrant(transport, stack)
             return
-        own = ElasticsearchServer if kind == "elasticsearch" else ChromaServer
-        running = request.getfixturevalue(f"{kind}_server")
-        if not isinstance(running, own):  # the environment names one, which is not ours to kill
-            running = request.getfixturevalue(f"own_{kind}")
+        running = request.getfixturevalue(f"killed_{kind}")
         yield Chroma(running) if isinstance(running, ChromaServer) else ElasticSearch(running)
         if not running.runs():
             running.start()

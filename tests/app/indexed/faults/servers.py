@@ -66,8 +66,10 @@ class Chroma:
         self._limit(_LITTLE_BYTES)
 
     def free(self, name: str) -> None:
-        """Lift the limit."""
+        """Lift the limit, and start it again: what it could not finish it answers with errors until then."""
         self._limit(resource.RLIM_INFINITY)
+        self.kill()
+        self.start()
 
     def _limit(self, size_bytes: int) -> None:
         for process in self._server.processes():
