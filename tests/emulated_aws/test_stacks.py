@@ -5,7 +5,6 @@ than AWS is in `differences.csv`, and each row of it must be needed.
 """
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +14,6 @@ from tests.emulated_aws.stage import Stage
 from tests.servers.installation import ServerMissing
 
 pytestmark = [pytest.mark.slow]
-
-LIVED = ("aws-staging", "aws-team") if os.environ.get("REME_STACKS") == "all" else ("aws-staging",)
-"""The stack of a cluster always, since `reme-deploy` is tried on that of a host; `make test-full` has both."""
 
 
 @pytest.fixture
@@ -36,7 +32,7 @@ def known_differences() -> set[str]:
         return {f"{row['type']} {row['attribute']}" for row in csv.DictReader(file)}
 
 
-@pytest.mark.parametrize("stack", LIVED)
+@pytest.mark.parametrize("stack", ["aws-staging", "aws-team"])
 def test_a_stack_lives_its_whole_life(stage: Stage, stack: str) -> None:
     project = stage.copy_project(stack)
     if stack == "aws-staging":
