@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wheel demo check test test-full lint types fmt lock bench bench-memory docs clean
+.PHONY: help setup wheel demo check test test-full lint types fmt lock bench bench-memory preview docs clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -19,9 +19,9 @@ $(STAMP): requirements.lock pyproject.toml tools/setup.sh
 demo: $(STAMP) ## Plan a sample workload, then run the service and find a memory
 	@BIN="$(BIN)" bash tools/demo.sh
 
-check: $(STAMP) ## The quick loop: lint, types, unit tests (under two minutes)
+check: $(STAMP) ## The quick loop: lint, types, tests that need no server (about two minutes)
 	@$(MAKE) --no-print-directory lint types
-	@$(BIN)/pytest -q -n auto -m "not slow and not browser"
+	@$(BIN)/pytest -q -n auto -m "not slow and not browser and not servers"
 
 lint: $(STAMP)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -33,6 +33,7 @@ test: $(STAMP) ## All tests, real servers included
 	@bash tools/install-browser.sh
 	@bash tools/install-servers.sh
 	@bash tools/install-pulumi.sh
+	@bash tools/install-promtool.sh
 	@bash tools/install-checkov.sh
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/pytest -n auto
@@ -47,6 +48,11 @@ bench: $(STAMP) ## Time reme-size against bare Python and pandas, as ratios
 
 bench-memory: $(STAMP) ## Measure the memory service beside six peers (about two hours)
 	@$(BIN)/python -m benchmarks all --report docs/benchmarks.md
+
+BASE ?= origin/main
+preview: wheel ## Show what the working tree changes of every stack: resources, cost, policies (BASE=origin/main)
+	@bash tools/install-pulumi.sh engine
+	@$(BIN)/reme-preview run --base "$(BASE)"
 
 wheel: $(STAMP) ## Build the wheel that single hosts install, into dist
 	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel -d dist

@@ -58,6 +58,18 @@ def open_postgres(settings: Settings, identity: EmbeddingIdentity, clock: Clock)
     )
 
 
+def open_postgres_snapshot(settings: Settings, identity: EmbeddingIdentity, clock: Clock) -> Storage:
+    """The store in PostgreSQL as it stands now, to be read. Raises `SettingsError` or a `StoreError`."""
+    with _needing("postgres", "store.backend=postgres"):
+        from app.backends import postgres  # noqa: PLC0415
+    return postgres.open_snapshot(
+        settings.postgres.revealed_connection_string or "",
+        identity=identity,
+        clock=clock,
+        connect_timeout_s=settings.postgres.connect_timeout_s,
+    )
+
+
 def open_beside(settings: Settings, store: Storage, identity: EmbeddingIdentity, clock: Clock) -> IndexedStore[Store]:
     """A store with the vector index that `vector_index.backend` names beside it; both are closed with it.
 

@@ -9,6 +9,7 @@ from sizing.measures import HOURS_PER_MONTH
 from sizing.plan import LoadSpec, RegionPlan
 
 ALARMS_TABLE = "alarms.csv"
+AWS_NAMESPACES = "AWS/"
 
 DOCUMENT_TOKENS_PER_HOUR = 1_000_000
 """§7.2 HighTokenConsumption; the floor of the threshold (errata 7.2)."""
@@ -71,10 +72,12 @@ def choose_alarms(plan: RegionPlan, *, certificate: bool, scraped: bool) -> tupl
 
 
 def list_applicable(plan: RegionPlan, *, certificate: bool, scraped: bool) -> tuple[Alarm, ...]:
-    """Every alarm whose resources the plan makes, by rank."""
+    """Every alarm whose resources the plan makes, by rank; beside Prometheus those that AWS alone has the metric of."""
     present = list_parts(plan, scraped=scraped) | ({"certificate"} if certificate else set())
     thresholds = derive_thresholds(plan)
     rows = sorted(read_table(ALARMS_TABLE), key=lambda row: int(row["rank"]))
+    if plan.monitoring.kind != "cloud":
+        rows = [row for row in rows if row["namespace"].startswith(AWS_NAMESPACES) and not row["expression"]]
     return tuple(_read_alarm(row, thresholds) for row in rows if not row["needs"] or row["needs"] in present)
 
 

@@ -23,22 +23,24 @@ _HEADER = """\
 """
 
 
-def build_rules(tokens_per_hour: int = DOCUMENT_TOKENS_PER_HOUR) -> dict[str, Any]:
-    """The rules as Prometheus' document; `tokens_per_hour` is the threshold of tokens, by default §7.2's figure."""
-    return {
-        "groups": [{"name": "reme_alerts", "interval": f"{INTERVAL_S}s", "rules": list(_list_rules(tokens_per_hour))}]
-    }
+def build_rules(tokens_per_hour: int = DOCUMENT_TOKENS_PER_HOUR, *, of_nodes: bool = True) -> dict[str, Any]:
+    """The rules as Prometheus' document; `tokens_per_hour` is the threshold of tokens, by default §7.2's figure.
+
+    `of_nodes` says whether somebody exports node_exporter's metrics; nobody does on a cluster's nodes.
+    """
+    rules = list(_list_rules(tokens_per_hour, of_nodes=of_nodes))
+    return {"groups": [{"name": "reme_alerts", "interval": f"{INTERVAL_S}s", "rules": rules}]}
 
 
-def render_rules(tokens_per_hour: int = DOCUMENT_TOKENS_PER_HOUR) -> str:
+def render_rules(tokens_per_hour: int = DOCUMENT_TOKENS_PER_HOUR, *, of_nodes: bool = True) -> str:
     """The rules as the text of a file."""
-    body = yaml.safe_dump(build_rules(tokens_per_hour), sort_keys=False, width=120, allow_unicode=True)
-    return f"{_HEADER}{body}"
+    document = build_rules(tokens_per_hour, of_nodes=of_nodes)
+    return f"{_HEADER}{yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=True)}"
 
 
-def _list_rules(tokens_per_hour: int) -> Iterator[dict[str, Any]]:
+def _list_rules(tokens_per_hour: int, *, of_nodes: bool) -> Iterator[dict[str, Any]]:
     for row in read_table("alarms.csv"):
-        if row["expression"]:
+        if row["expression"] and (of_nodes or row["needs"] != "host"):
             threshold = str(tokens_per_hour) if row["threshold"] == "tokens" else row["threshold"]
             yield {
                 "alert": name_alert(row),

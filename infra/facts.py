@@ -24,5 +24,7 @@ QDRANT_PORT = 6333
 QDRANT_GRPC_PORT = 6334
 QDRANT_PEER_PORT = 6335
 """Qdrant's ports: HTTP, gRPC, and between the nodes of a cluster (Qdrant's configuration reference)."""
+AUDIT_PREFIX = "service/"
+"""Below which the service's role may add to the bucket of audit logs."""
 SNAPSHOTS_PREFIX = "snapshots/qdrant"
 """Where Qdrant's nodes put their snapshots in the bucket of dumps."""

@@ -14,6 +14,7 @@ SOURCE = {"type": "prometheus", "uid": "prometheus"}
 WIDTH, HEIGHT, PER_ROW = 12, 8, 2
 _SERVED = 'operation!~"health|livez|readyz|metrics"'
 
+NODES_PANEL = "Resources in use"
 PANELS: tuple[tuple[str, str, dict[str, str], tuple[float, ...]], ...] = (
     (
         "Requests",
@@ -48,7 +49,7 @@ PANELS: tuple[tuple[str, str, dict[str, str], tuple[float, ...]], ...] = (
         (0.5,),
     ),
     (
-        "Resources in use",
+        NODES_PANEL,
         "percent",
         {
             "CPU": '100 * (1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[5m])))',
@@ -62,21 +63,22 @@ PANELS: tuple[tuple[str, str, dict[str, str], tuple[float, ...]], ...] = (
 """Title, unit, expressions by legend, thresholds: §7.4's panels, and the search's legs of §7.1."""
 
 
-def build_grafana_dashboard() -> dict[str, Any]:
-    """The dashboard as Grafana's JSON model."""
+def build_grafana_dashboard(*, of_nodes: bool = True) -> dict[str, Any]:
+    """The dashboard as Grafana's JSON model; `of_nodes` says whether somebody exports node_exporter's metrics."""
+    panels = [panel for panel in PANELS if of_nodes or panel[0] != NODES_PANEL]
     return {
         "uid": "reme",
         "title": "ReMe Production Dashboard",
         "schemaVersion": 39,
         "time": {"from": "now-6h", "to": "now"},
         "refresh": "1m",
-        "panels": [_draw(place, *panel) for place, panel in enumerate(PANELS)],
+        "panels": [_draw(place, *panel) for place, panel in enumerate(panels)],
     }
 
 
-def render_grafana_dashboard() -> str:
+def render_grafana_dashboard(*, of_nodes: bool = True) -> str:
     """The dashboard as the text of a file."""
-    return json.dumps(build_grafana_dashboard(), indent=2) + "\n"
+    return json.dumps(build_grafana_dashboard(of_nodes=of_nodes), indent=2) + "\n"
 
 
 def _draw(

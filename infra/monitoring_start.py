@@ -51,11 +51,11 @@ def write_monitoring_user_data(start: MonitoringStart) -> str:
     files = {
         "/usr/local/libexec/find-targets": FINDER.read_text(encoding="utf-8"),
         f"{CONFIGURATION}/prometheus.yml": _write_yaml(configure_prometheus()),
-        f"{CONFIGURATION}/rules.yml": render_rules(start.tokens_per_hour),
+        f"{CONFIGURATION}/rules.yml": render_rules(start.tokens_per_hour, of_nodes=False),
         f"{CONFIGURATION}/alertmanager.yml": _write_yaml(configure_alertmanager(start.topic_arn, start.region)),
         f"{CONFIGURATION}/grafana/datasources/prometheus.yaml": _write_yaml(_name_source()),
         f"{CONFIGURATION}/grafana/dashboards/files.yaml": _write_yaml(_name_dashboards()),
-        f"{CONFIGURATION}/dashboards/reme.json": render_grafana_dashboard(),
+        f"{CONFIGURATION}/dashboards/reme.json": render_grafana_dashboard(of_nodes=False),
         "/etc/systemd/system/find-targets.service": f"[Service]\nType=oneshot\nExecStart={find}\n",
         "/etc/systemd/system/find-targets.timer": (
             f"[Timer]\nOnBootSec=30\nOnUnitActiveSec={FIND_EVERY_S}\n[Install]\nWantedBy=timers.target\n"

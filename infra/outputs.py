@@ -22,12 +22,18 @@ class StackOutputs:
     vector_url: pulumi.Input[str] = ""
     cache_host: pulumi.Input[str] = ""
     bucket: pulumi.Input[str] = ""
+    bucket_key: pulumi.Input[str] = ""
     backup_bucket: pulumi.Input[str] = ""
     archive_bucket: pulumi.Input[str] = ""
+    audit_bucket: pulumi.Input[str] = ""
     registry_url: pulumi.Input[str] = ""
     host_id: pulumi.Input[str] = ""
+    host_changes: pulumi.Input[str] = ""
     cluster: pulumi.Input[str] = ""
     alarm_topic: pulumi.Input[str] = ""
+    metrics_url: pulumi.Input[str] = ""
+    grafana_url: pulumi.Input[str] = ""
+    zone_id: pulumi.Input[str] = ""
 
 
 def export_outputs(planned: StackPlan, made: StackOutputs) -> None:

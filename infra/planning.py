@@ -41,6 +41,19 @@ class StackPlan:
         return tuple(line for line in self.report.lines if line.site == self.region.key)
 
     @property
+    def peers(self) -> tuple[str, ...]:
+        """The other regions of this cloud that this one shares data with: none for a region that is isolated, nor
+        towards one, nor where objects are kept on a host."""
+        here = self.region
+        if here.role == "isolated" or here.object_store.kind == "local":
+            return ()
+        return tuple(
+            each.region
+            for each in self.plan.regions
+            if each.cloud == here.cloud and each.region != here.region and each.role != "isolated"
+        )
+
+    @property
     def unpriced(self) -> int:
         """How many lines of this region have no list price: with any, the sum is a lower bound."""
         return sum(not line.is_priced for line in self.lines)

@@ -31,6 +31,7 @@ _PLAIN = (
     "network",
     "service",
     "alerts",
+    "replicas",
     "tags",
 )
 KEYS = (*_PLAIN, *PROVIDER_SECRETS)
@@ -38,6 +39,9 @@ KEYS = (*_PLAIN, *PROVIDER_SECRETS)
 
 Cloud = Literal["aws", "alicloud"]
 Strategy = Literal["rolling", "blue-green", "canary"]
+GrafanaSignIn = Literal["SAML", "AWS_SSO"]
+DatadogSite = Literal["datadoghq.com", "datadoghq.eu", "us3.datadoghq.com", "us5.datadoghq.com", "ap1.datadoghq.com"]
+"""Where an account of Datadog can be (its documentation, "Datadog sites")."""
 
 
 class _Section(BaseModel):
@@ -45,6 +49,8 @@ class _Section(BaseModel):
 
 
 _S = TypeVar("_S", bound=_Section)
+_IMAGE = r"^(ami-[0-9a-f]{8,17})?$"
+"""An id of a machine image: eight digits in old accounts, seventeen since 2016 (EC2 user guide, "Resource IDs")."""
 
 
 class NetworkSettings(_Section):
@@ -62,10 +68,11 @@ class ServiceSettings(_Section):
     """Which build of the service runs, how it arrives and how a new one takes over.
 
     A single host gets the wheel, by default the one that `make wheel` builds; a cluster gets `image`, by default the
-    tag `version` of the stack's own registry. `vector_url` is the address of a managed vector store; `email` is told
-    of trouble with a host's certificate. `settings` are settings of the service by their dotted names, over those
-    that follow from the plan. `green_version` is the candidate of a blue-green or canary deployment and
-    `canary_percent` the share of the traffic that it gets.
+    tag `version` of the stack's own registry. `machine_image` pins the image of the machines that run the service,
+    `vector_machine_image` that of Qdrant's nodes; AWS's newest is taken else. `vector_url` is the address of a
+    managed vector store; `email` is told of trouble with a host's certificate. `settings` are settings of the service
+    by their dotted names, over those that follow from the plan. `green_version` is the candidate of a blue-green or
+    canary deployment and `canary_percent` the share of the traffic that it gets.
     """
 
     version: str = Field(default="0.1.0", pattern=r"^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$")
@@ -74,16 +81,32 @@ class ServiceSettings(_Section):
     strategy: Strategy = "rolling"
     green_version: str = ""
     canary_percent: int = Field(default=0, ge=0, le=100)
+    machine_image: str = Field(default="", pattern=_IMAGE)
+    vector_machine_image: str = Field(default="", pattern=_IMAGE)
     vector_url: str = ""
     email: str = ""
     settings: Mapping[str, str] = {}
 
 
 class AlertSettings(_Section):
-    """Who hears of alarms, and the budget; without one it is the plan's cost × 1.2."""
+    """Who hears of alarms, and the budget; without one it is the plan's cost × 1.2.
+
+    `grafana_sign_in` is how people reach Managed Grafana: by an identity provider that is named to the workspace
+    afterwards, or by the account's IAM Identity Center. `datadog_site` is where the account of Datadog is.
+    """
 
     emails: tuple[str, ...] = ()
     monthly_budget_usd: float | None = Field(default=None, gt=0)
+    grafana_sign_in: GrafanaSignIn = "SAML"
+    datadog_site: DatadogSite = "datadoghq.com"
+
+
+class ReplicaSettings(_Section):
+    """A peer region's bucket of objects and the key that encrypts there: outputs `bucket` and `bucket_key` of its
+    stack, as ARNs. `reme-deploy up` fills them in once every region's stack is there."""
+
+    bucket_arn: str = Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9.-]{3,63}$")
+    key_arn: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+)?$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +129,7 @@ class StackSettings:
     network: NetworkSettings
     service: ServiceSettings
     alerts: AlertSettings
+    replicas: Mapping[str, ReplicaSettings]
     tags: Mapping[str, str]
     secrets: Mapping[str, pulumi.Output[str]]
 
@@ -147,6 +171,7 @@ def read_settings() -> StackSettings:
         network=_section(config, "network", NetworkSettings),
         service=_section(config, "service", ServiceSettings),
         alerts=_section(config, "alerts", AlertSettings),
+        replicas=_replicas(config),
         tags=_texts(config, "tags"),
         secrets={name: found for name in PROVIDER_SECRETS if (found := config.get_secret(name)) is not None},
     )
@@ -173,14 +198,26 @@ def _workload(config: pulumi.Config) -> Mapping[str, Any]:
         if overrides.get("tier", tier) != tier:
             raise InvalidStack("tier", tier, f"one tier; workload.overrides.tier is {overrides['tier']!r}")
         document["overrides"] = {**overrides, "tier": tier}
-    if "users" not in document:
+    # Of a document with other keys, the sizer names the one that is wrong.
+    if document.keys() <= {"name", "overrides"}:
         raise MissingSetting("workload", "how many users the memory service has, such as {users: 500}")
     return document
 
 
+def _replicas(config: pulumi.Config) -> dict[str, ReplicaSettings]:
+    return {
+        region: _check(f"replicas.{region}", found, ReplicaSettings)
+        for region, found in _object(config, "replicas").items()
+    }
+
+
 def _section(config: pulumi.Config, key: str, model: type[_S]) -> _S:
+    return _check(key, _object(config, key), model)
+
+
+def _check(key: str, found: Any, model: type[_S]) -> _S:
     try:
-        return model.model_validate(_object(config, key))
+        return model.model_validate(found)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join((key, *(str(part) for part in first["loc"])))

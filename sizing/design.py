@@ -13,6 +13,7 @@ from sizing.placement import Placement, place, world_regions
 from sizing.plan import Choice
 from sizing.regions import regions
 from sizing.selection import choose
+from sizing.stores import sqlite_disk_gb
 from sizing.tiers import Tier, tiers
 from sizing.workload import LOCAL_EMBEDDING, Point, Workload
 
@@ -88,7 +89,7 @@ def component_metrics(weight: Weight, choices: Sequence[Choice]) -> dict[str, fl
     """Return what the components' rules look at, given the choices made so far (the tier's first)."""
     chosen = {choice.component: choice.chosen for choice in choices}
     tier, load = tiers()[chosen["tier"]], weight.load
-    # In SQLite the vectors lie in the same file; beside another vector store only the rows do.
+    # The vectors lie in the same file, beside another vector store too: then as they take room there.
     together = chosen.get("vector_store", "sqlite-vec" if tier.rank == 1 else "") == "sqlite-vec"
     return {
         **weight.metrics,
@@ -96,7 +97,9 @@ def component_metrics(weight: Weight, choices: Sequence[Choice]) -> dict[str, fl
         "zones": float(tier.zones),
         "nodes": float(max([tier.nodes, *(request.nodes or 1 for request in weight.workload.regions)])),
         "dimensions": float(weight.workload.dimensions),
-        "relational_gb": load.database_gb if together else load.text_gb,
+        "relational_gb": load.database_gb
+        if together
+        else sqlite_disk_gb(load.text_gb, load.memories, weight.workload.dimensions),
         "sqlite_database": 1.0 if chosen.get("database") == "sqlite" else 0.0,
         "objects_gb": load.objects_gb,
     }

@@ -183,10 +183,10 @@ class LogStoreSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackupSpec:
-    """§10.4: incremental copies, older dumps, and a monthly archive kept seven years.
+    """§10.4: incremental copies, weekly dumps, and a monthly archive kept seven years.
 
     ``stock_gb`` lies in the service's own backup store once its retention (35 days at most where the
-    database is managed) has filled; ``dumps_gb`` are the weekly dumps in the bucket from there to
+    database is managed) has filled; ``dumps_gb`` are the weekly dumps that lie in the bucket for
     ``retention_days``; ``archive_gb`` is the archive after its first twelve months (it goes on growing to
     seven times that).
     """

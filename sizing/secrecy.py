@@ -22,8 +22,10 @@ def count_secrets(
     tasks: Mapping[str, str],
     embedding: Model,
     embedding_mode: str,
+    monitoring: str,
 ) -> int:
-    """Return the number of secrets: the administrator's, one for each provider of models, one for each server.
+    """Return the number of secrets: the administrator's, one for each provider of models, one for each server, and
+    Datadog's where it watches.
 
     A provider's key is shared by models and embeddings on a single host; in a cluster they are apart, so that a limit
     on one does not stop the other. Qdrant on nodes of its own has an authority besides its key.
@@ -34,5 +36,5 @@ def count_secrets(
     count = ADMINISTRATOR + len(providers) + (embedding_mode == "remote" and not shared)
     count += (
         (database.engine == "postgresql") + (cache.nodes > 0) + (vector_store.engine in ("qdrant", "elasticsearch"))
-    )
+    ) + (monitoring == "datadog")
     return count + (AUTHORITY if vector_store.engine == "qdrant" and vector_store.placement == "own-nodes" else 0)

@@ -50,8 +50,14 @@ AUDIT_LOG_DAYS = 7 * 365
 """Errata 7.3: access logs 365 days, audit logs seven years, neither sampled."""
 
 HOT_DAYS = 7
+DAYS_PER_WEEK = 7
 ARCHIVE_COPIES = 12
 ARCHIVE_YEARS = 7
+PROMETHEUS_KINDS = ("prometheus", "managed-prometheus")
+ALARMS_BESIDE = 6
+"""Ours: what CloudWatch alone sees beside Prometheus: tasks' memory and processors, failed backups, the balancer, the
+database's connections and disk. AWS publishes these metrics anyway."""
+
 DUMP_SHARE = 0.5
 """A compressed dump is about half of the database (assumed); twelve monthly copies lie after a year."""
 
@@ -151,7 +157,7 @@ def _size_region(drawn: Design, placement: Placement, point: Point, bounds: Regi
     balanced = balancer != "none"
     managed = database.engine == "postgresql"
     backed_gb = postgres_data_gb(*held) if managed else local_gb
-    older_weeks = max(0.0, load.backup_retention_days - database.backup_retention_days) / 7.0 if managed else 0.0
+    weeks = load.backup_retention_days / DAYS_PER_WEEK
     plan = RegionPlan(
         cloud=region.cloud,
         region=region.region,
@@ -183,7 +189,7 @@ def _size_region(drawn: Design, placement: Placement, point: Point, bounds: Regi
             nat_gateways=gateways,
             public_addresses=(zones if balanced else 0) + (gateways or compute.nodes),
         ),
-        monitoring=MonitoringSpec(kind=drawn.chosen("monitoring"), alarms=tier.alarms, metrics=tier.metrics),
+        monitoring=_watch(drawn, region.cloud),
         log_store=LogStoreSpec(
             application_gb=round(load.log_gb, 4),
             access_gb=round(load.access_log_gb, 4),
@@ -197,7 +203,7 @@ def _size_region(drawn: Design, placement: Placement, point: Point, bounds: Regi
             retention_days=round(load.backup_retention_days),
             archive_years=ARCHIVE_YEARS,
             stock_gb=round(backup_stock_gb(backed_gb, load.daily_change_share, database.backup_retention_days), 2),
-            dumps_gb=round(older_weeks * load.database_gb * DUMP_SHARE, 2),
+            dumps_gb=round(weeks * load.database_gb * DUMP_SHARE, 2),
             archive_gb=round(load.database_gb * DUMP_SHARE * ARCHIVE_COPIES, 2),
             rpo_hours=1,
             rto_hours=1,
@@ -212,6 +218,7 @@ def _size_region(drawn: Design, placement: Placement, point: Point, bounds: Regi
                 tasks=tasks,
                 embedding=embedding,
                 embedding_mode=workload.embedding,
+                monitoring=drawn.chosen("monitoring"),
             ),
             image_gb=tier.image_gb,
         ),
@@ -236,6 +243,13 @@ def _measure_region(drawn: Design, placement: Placement, point: Point) -> Footpr
     return measure(
         point, dimensions=drawn.workload.dimensions, share=placement.share, data_share=shared, replicas=replicas
     )
+
+
+def _watch(drawn: Design, cloud: str) -> MonitoringSpec:
+    kind, tier = drawn.chosen("monitoring"), drawn.tier
+    if cloud == "aws" and kind in PROMETHEUS_KINDS:
+        return MonitoringSpec(kind=kind, alarms=ALARMS_BESIDE, metrics=0)
+    return MonitoringSpec(kind=kind, alarms=tier.alarms, metrics=tier.metrics)
 
 
 def _load_spec(load: Footprint) -> LoadSpec:

@@ -77,7 +77,11 @@ def qdrant_disk_gb(vectors: float, dimensions: int) -> float:
     Assumed, no server was measured: (4 + 1) bytes a component, 300 bytes of graph, 1000 bytes of payload, and
     the half again that the optimiser needs while it rewrites a segment. Error: +-30 %, by the payload.
     """
-    return vectors * (5.0 * dimensions + 1300.0) * 1.5 / BYTES_PER_GB
+    return vectors * (5.0 * dimensions + 1300.0) * QDRANT_REWRITE_ROOM / BYTES_PER_GB
+
+
+QDRANT_REWRITE_ROOM = 1.5
+"""Assumed: the half again that the optimiser needs while it rewrites a segment."""
 
 
 def chroma_ram_gb(vectors: float, dimensions: int) -> float:

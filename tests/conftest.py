@@ -17,11 +17,13 @@ from tests.servers.ports import PortLease
 pytest_plugins = ["tests.servers.fixtures"]
 
 GOLDEN = Path(__file__).parent / "golden"
+APP = Path(__file__).parent / "app"
 TODAY = date(2026, 11, 22)
 EXPECTED_SKIPS = {
     "tests/app/indexes/test_qdrant_server.py": "no registry has a Qdrant server; QDRANT_URL names one",
     "tests/app/models/test_transformers.py": "sentence-transformers brings torch, which takes 1 GB and more",
     "tests/app/models/test_weights_of_objects.py": "as above, for one of its tests",
+    "tests/infra/deployment/test_images.py": "podman, buildah and docker need rights and kernels that not every machine has",
     "tests/app/postgres/faults/test_full_disk.py": "only root may mount a small file system",
 }
 """Tests of what no script of ours can install or do everywhere, and why; CI excuses these and no others."""
@@ -36,6 +38,18 @@ examples.load_profile("steady")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="Rewrite the golden files from what is produced now.")
+
+
+SERVERS = ("chroma", "elasticsearch", "ministack", "postgres", "seaweed", "valkey")
+"""Servers that tests start; what needs one is marked `servers`, by the names of its fixtures and parameters."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and item.path.is_relative_to(APP):
+            names = [*item.fixturenames, item.name.partition("[")[2]]
+            if any(server in name for server in SERVERS for name in names):
+                item.add_marker("servers")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

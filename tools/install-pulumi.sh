@@ -3,6 +3,7 @@
 #   pulumi       the engine and its Python language host, built from their Go modules (an official one on PATH is used)
 #   cloud-init   the schema of what hosts are told at their first start
 #   aws-plugin   the environment of the tests' provider plugin, and Terraform's AWS provider by `terraform init`
+# With arguments, those of them alone: `install-pulumi.sh engine`.
 # What cannot be had on this machine is named with the reason, and its tests are skipped.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -105,6 +106,6 @@ install_definitions() {
   fi
 }
 
-install_engine
-install_plugin
-install_definitions
+for part in "${@:-engine plugin definitions}"; do
+  for name in $part; do "install_$name"; done
+done

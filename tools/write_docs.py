@@ -21,7 +21,11 @@ from sizing.estimate import Estimate
 from sizing.messages import Language
 from sizing.render.labels import name_tier, show_range, show_usd
 from sizing.workload import Workload, sample_workload
+from tools.emulation_page import EMULATION_FILES
+from tools.examples_page import EXAMPLES_FILES
 from tools.page_commands import run_page, shorten
+from tools.policies_page import POLICIES_FILES
+from tools.preview_page import PREVIEW_FILES
 from tools.reference_pages import FILES as PLANNER_FILES
 from tools.reference_pages import TODAY, table
 from tools.security_page import SECURITY_FILES
@@ -48,6 +52,10 @@ FILES: dict[str, Callable[[], str]] = {
     **STORE_FILES,
     **SECURITY_FILES,
     **STACKS_FILES,
+    **PREVIEW_FILES,
+    **POLICIES_FILES,
+    **EMULATION_FILES,
+    **EXAMPLES_FILES,
 }
 """What is written whole, by path from the root."""
 

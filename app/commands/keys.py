@@ -1,8 +1,10 @@
-"""``reme keys``: issue, list, rotate and revoke API keys."""
+"""``reme keys``: issue, import, list, rotate and revoke API keys."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -15,33 +17,43 @@ if TYPE_CHECKING:
     from app.domain.access import ApiKey
 
 ROLES = ("admin", "user", "reader", "service_account")
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def grant_options(command: _Command) -> _Command:
+    """What a new key may do, where, and for how long."""
+    for option in (
+        click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires.  [default: access.key_days]"),
+        click.option("--tenant", default="default", show_default=True, help="Tenant that the key belongs to."),
+        click.option(
+            "--workspace",
+            "-w",
+            "workspaces",
+            multiple=True,
+            default=("*",),
+            show_default=True,
+            help="Workspace that the key opens, or a prefix that ends in *. Repeatable.",
+        ),
+        click.option(
+            "--role",
+            type=click.Choice(ROLES),
+            default="user",
+            show_default=True,
+            help="reader reads; service_account writes too; user deletes too; admin may do everything.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(context_settings={"max_content_width": 110})
 def keys() -> None:
-    """Issue, list, rotate and revoke API keys. A running service obeys at once."""
+    """Issue, import, list, rotate and revoke API keys. A running service obeys at once."""
 
 
 @keys.command("issue")
 @click.argument("name")
-@click.option(
-    "--role",
-    type=click.Choice(ROLES),
-    default="user",
-    show_default=True,
-    help="reader reads; service_account writes too; user deletes too; admin may do everything.",
-)
-@click.option(
-    "--workspace",
-    "-w",
-    "workspaces",
-    multiple=True,
-    default=("*",),
-    show_default=True,
-    help="Workspace that the key opens, or a prefix that ends in *. Repeatable.",
-)
-@click.option("--tenant", default="default", show_default=True, help="Tenant that the key belongs to.")
-@click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires.  [default: access.key_days]")
+@grant_options
 @json_option
 @place_options
 def issue_key(
@@ -68,6 +80,54 @@ def issue_key(
             LOCAL_ADMIN, name=name, role=Role(role), workspaces=workspaces, tenant_id=tenant, key_days=days
         )
     _hand_over(key, secret, as_json=as_json)
+
+
+@keys.command("import")
+@click.argument("name")
+@click.option(
+    "--from-variable",
+    "variable",
+    metavar="VARIABLE",
+    required=True,
+    help="Environment variable that has the secret: rk_ and 32 hexadecimal digits.",
+)
+@grant_options
+@json_option
+@place_options
+def import_key(
+    name: str,
+    variable: str,
+    role: str,
+    workspaces: tuple[str, ...],
+    tenant: str,
+    days: int | None,
+    as_json: bool,
+    working_dir: Path | None,
+    config_file: Path | None,
+) -> None:
+    """Take over a key called NAME whose secret was made elsewhere, such as in a store of secrets.
+
+    \b
+      reme keys import first-administrator --role admin --from-variable ADMIN_KEY
+
+    The secret is read from the environment and is never printed. The same key again changes nothing, and a revoked
+    one stays revoked.
+    """
+    secret = os.environ.get(variable)
+    if not secret:
+        raise click.BadParameter(
+            f"the environment has no {variable}: set it to the secret", param_hint="--from-variable"
+        )
+    with open_services(read_settings(working_dir, config_file), make=True) as services:
+        key, new = services.keys.admit(
+            LOCAL_ADMIN, secret, name=name, role=Role(role), workspaces=workspaces, tenant_id=tenant, key_days=days
+        )
+    if as_json:
+        from app.api.v1.resources import write_key
+
+        print_json(write_key(key))
+    else:
+        click.echo(f"{'imported' if new else 'known already:'} {key.id} ({key.name}): {_show_state(key)}")
 
 
 @keys.command("rotate")

@@ -17,20 +17,25 @@ _SUFFIX = r"(?:\.[a-z0-9-]{1,64})?"
 _WEIGHTS = r"[a-z0-9][a-z0-9._-]{0,63}"
 WEIGHTS_NAME = re.compile(_WEIGHTS)
 """Small letters alone: two names must not be one file on a disk that does not tell capitals apart."""
+_BACKUP = r"[0-9]{8}t[0-9]{6}z-[0-9a-f]{8}"
+BACKUP_ID = re.compile(_BACKUP)
+"""The moment in UTC, so that ids sort by age, and something that tells apart what is made in one second."""
 
 
 class ObjectKind(StrEnum):
-    """Texts of working memory, users' profiles, and weights of models."""
+    """Texts of working memory, users' profiles, weights of models, and backups of the store."""
 
     WORKING = "working"
     PROFILES = "profiles"
     WEIGHTS = "weights"
+    BACKUPS = "backups"
 
 
 _NAMES = {
     ObjectKind.WORKING: re.compile(rf"{_HASH}/{_HASH}{_SUFFIX}"),
     ObjectKind.PROFILES: re.compile(rf"profiles/{_HASH}/{_HASH}{_SUFFIX}"),
     ObjectKind.WEIGHTS: re.compile(rf"weights/{_WEIGHTS}/(?:[0-9a-f]{{64}}|manifest){_SUFFIX}"),
+    ObjectKind.BACKUPS: re.compile(rf"backups/{_BACKUP}/(?:[a-z]+-[0-9]{{6}}|manifest){_SUFFIX}"),
 }
 
 
@@ -58,7 +63,7 @@ def check_object_name(name: str) -> str:
     if not is_object_name(name):
         raise InvalidRequest(
             f"object name {name[:80]!r} is not allowed: it is 32 hex digits, a slash and 32 more, or begins with "
-            "profiles/ or weights/"
+            "profiles/, weights/ or backups/"
         )
     return name
 
@@ -77,3 +82,13 @@ def name_weights(name: str) -> str:
             "a-z 0-9 . _ -"
         )
     return f"{ObjectKind.WEIGHTS}/{name}/"
+
+
+def name_backup(backup_id: str) -> str:
+    """The folder of a backup, with its slash, or `InvalidRequest` for what is no backup's id."""
+    if not BACKUP_ID.fullmatch(backup_id):
+        raise InvalidRequest(
+            f"{backup_id[:80]!r} is no backup's id: one is such as 20261123t020000z-1f2e3d4c, and `reme backup --list` "
+            "shows them"
+        )
+    return f"{ObjectKind.BACKUPS}/{backup_id}/"

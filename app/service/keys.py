@@ -8,7 +8,7 @@ from unicodedata import category
 
 from app.domain.access import EVERY_WORKSPACE, KEY_FORMAT, LOCAL_ADMIN, ApiKey, Permission, Principal, Role
 from app.domain.identifiers import WORKSPACE_ID, check_workspace_id, make_uuid7
-from app.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated, VersionConflict
+from app.errors import Forbidden, InvalidRequest, MemoryServiceError, NotFound, Unauthenticated, VersionConflict
 from app.ports import Clock, KeyStore
 from app.service.authorisation import covers, require
 from app.service.limits import NAME_CHARACTERS, check_text
@@ -49,22 +49,47 @@ class Keys:
 
         Raises `Forbidden` for a scope or a tenant beyond the principal's own, `InvalidRequest` for a malformed one.
         """
-        require(principal, Permission.ADMINISTER)
-        tenant = principal.tenant_id if tenant_id is None else check_workspace_id(tenant_id)
-        if tenant != principal.tenant_id and principal != LOCAL_ADMIN:
-            raise Forbidden(f"a key of tenant {principal.tenant_id!r} cannot issue one for another tenant")
-        patterns = _check_patterns(workspaces)
-        for pattern in patterns:
-            if not covers(principal, pattern):
-                raise Forbidden(f"workspace pattern {pattern!r} is beyond the scope of your key: issue a narrower one")
-        days = self._key_days if key_days is None else _check_days("key_days", key_days, least=1)
-        return self._make(
-            name=_check_name(name),
-            role=Role(role),
-            workspaces=patterns,
-            tenant_id=tenant,
-            days=days,
-        )
+        secret = _make_secret()
+        key = self._describe(principal, secret, name, role, workspaces, tenant_id, key_days)
+        self._store.put_key(key)
+        return key, secret
+
+    def admit(
+        self,
+        principal: Principal,
+        secret: str,
+        *,
+        name: str,
+        role: Role,
+        workspaces: tuple[str, ...],
+        tenant_id: str | None = None,
+        key_days: int | None = None,
+    ) -> tuple[ApiKey, bool]:
+        """Make a key of a secret that was chosen elsewhere; answers whether it is new. Needs an admin.
+
+        A secret that is known already is left alone, even a revoked one, so that a start may repeat it. Raises
+        `InvalidRequest` for a secret of another form, or one that is known with another role, tenant or scope, and
+        else what `issue` raises.
+        """
+        if not KEY_FORMAT.fullmatch(secret):
+            raise InvalidRequest("the secret is no API key: one starts with rk_ and goes on with 32 hexadecimal digits")
+        key = self._describe(principal, secret, name, role, workspaces, tenant_id, key_days)
+        known = self._store.find_key(key.secret_sha256)
+        if known is None:
+            try:
+                self._store.put_key(key)
+            except MemoryServiceError:
+                known = self._store.find_key(key.secret_sha256)
+                if known is None:  # else another node did it meanwhile
+                    raise
+        if known is None:
+            return key, True
+        if (known.role, known.tenant_id, known.workspaces) != (key.role, key.tenant_id, key.workspaces):
+            raise InvalidRequest(
+                f"the secret belongs to a key of another role, tenant or scope ({known.role.value} of "
+                f"{' '.join(known.workspaces)} in {known.tenant_id}): choose another secret"
+            )
+        return known, False
 
     def rotate(self, principal: Principal, key_id: str) -> tuple[ApiKey, str]:
         """Make a key of the same role and scope; the old one works `overlap_days` longer, or until it expires.
@@ -80,9 +105,9 @@ class Keys:
         if old.replaced_by:
             raise InvalidRequest(f"key {key_id} was replaced by {old.replaced_by}: rotate that one")
         # The new key first: if this process dies in between, the old one still works.
-        new, secret = self._make(
-            name=old.name, role=old.role, workspaces=old.workspaces, tenant_id=old.tenant_id, days=self._key_days
-        )
+        secret = _make_secret()
+        new = self._describe(LOCAL_ADMIN, secret, old.name, old.role, old.workspaces, old.tenant_id, None)
+        self._store.put_key(new)
         ends_ms = min(old.expires_ms, now_ms + self._overlap_days * MS_PER_DAY)
         try:
             self._store.put_key(replace(old, expires_ms=ends_ms, replaced_by=new.id), expected=old)
@@ -132,29 +157,47 @@ class Keys:
         self._any = self._any or bool(self._store.list_keys())
         return self._any
 
-    def _make(
-        self, *, name: str, role: Role, workspaces: tuple[str, ...], tenant_id: str, days: int
-    ) -> tuple[ApiKey, str]:
+    def _describe(
+        self,
+        principal: Principal,
+        secret: str,
+        name: str,
+        role: Role,
+        workspaces: tuple[str, ...],
+        tenant_id: str | None,
+        key_days: int | None,
+    ) -> ApiKey:
+        """A new key that the principal may hand out; not stored yet."""
+        require(principal, Permission.ADMINISTER)
+        tenant = principal.tenant_id if tenant_id is None else check_workspace_id(tenant_id)
+        if tenant != principal.tenant_id and principal != LOCAL_ADMIN:
+            raise Forbidden(f"a key of tenant {principal.tenant_id!r} cannot issue one for another tenant")
+        patterns = _check_patterns(workspaces)
+        for pattern in patterns:
+            if not covers(principal, pattern):
+                raise Forbidden(f"workspace pattern {pattern!r} is beyond the scope of your key: issue a narrower one")
+        days = self._key_days if key_days is None else _check_days("key_days", key_days, least=1)
         now_ms = self._clock.now_ms()
-        secret = f"rk_{secrets.token_hex(16)}"
-        key = ApiKey(
+        return ApiKey(
             id=make_uuid7(now_ms),
             secret_sha256=sha256(secret.encode()).hexdigest(),
-            name=name,
-            tenant_id=tenant_id,
-            role=role,
-            workspaces=workspaces,
+            name=_check_name(name),
+            tenant_id=tenant,
+            role=Role(role),
+            workspaces=patterns,
             created_ms=now_ms,
             expires_ms=now_ms + days * MS_PER_DAY,
         )
-        self._store.put_key(key)
-        return key, secret
 
     def _find(self, principal: Principal, key_id: str) -> ApiKey:
         found = next((key for key in self.list(principal) if key.id == key_id), None)
         if found is None:
             raise NotFound("there is no such key among those that you may administer: list them to see their ids")
         return found
+
+
+def _make_secret() -> str:
+    return f"rk_{secrets.token_hex(16)}"
 
 
 def _check_name(name: str) -> str:

@@ -26,7 +26,8 @@ def agent_configuration(
     scrape: str | None = None,
     scrape_log_group: str | None = None,
 ) -> dict[str, Any]:
-    """The agent's JSON for an instance of a role, from the metrics of ``infra/data/metrics.csv``.
+    """The agent's JSON for an instance of a role, from the metrics of ``infra/data/metrics.csv``; without metrics where
+    something else than CloudWatch watches.
 
     `log_files` are log groups by the path of the file that goes there. `scrape` is where the agent finds what
     `scrape_configuration` answers: SCRAPE_PATH on a host, ``env:PROMETHEUS_CONFIG_CONTENT`` in a container; what it
@@ -35,7 +36,7 @@ def agent_configuration(
     found: dict[str, Any] = {
         "agent": {"metrics_collection_interval": INTERVAL_S, "omit_hostname": True},
     }
-    collected = _collect(_list_rows(plan, "agent", role), stack)
+    collected = _collect(_list_rows(plan, "agent", role), stack) if plan.monitoring.kind == "cloud" else {}
     if collected:
         found["metrics"] = {"namespace": HOST_NAMESPACE, "metrics_collected": collected}
     logs: dict[str, Any] = {}

@@ -70,12 +70,14 @@ def count_lines(name: str, plan: RegionPlan, *, log_group_name: pulumi.Input[str
             f"{name}-{row['name']}-{place}",
             log_group_name=log_group_name,
             pattern=row["pattern"],
-            metric_transformation={
-                "name": row["name"],
-                "namespace": name_log_namespace(pulumi.get_stack()),
-                "value": row["value"],
-                "unit": row["unit"],
-            },
+            metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
+                name=row["name"],
+                namespace=name_log_namespace(pulumi.get_stack()),
+                value=row["value"],
+                unit=row["unit"],
+                # what other lines count; without it CloudWatch has no data for what did not happen
+                default_value=row["default"] or None,
+            ),
             opts=pulumi.ResourceOptions(parent=parent),
         )
 

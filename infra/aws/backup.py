@@ -1,8 +1,9 @@
 """Backups by the plan's schedule: recovery points of databases and disks, and the buckets of dumps and archives.
 
-The service's own dump job writes to both buckets, to each by itself: the weekly dump to `dumps`, the dump of the
-month's first day to `archive`. The archive lives there for every tier, since a recovery point of RDS cannot move to
-cold storage (AWS Backup's feature table), and one of a disk moves as a full copy of the whole disk.
+The service's own dump job (`infra.service.dumps`) writes to both buckets, to each by itself: the weekly dump to
+`dumps`, the dump of the month's first day to `archive`. The archive lives there for every tier, since a recovery point
+of RDS cannot move to cold storage (AWS Backup's feature table), and one of a disk moves as a full copy of the whole
+disk.
 """
 
 from collections.abc import Sequence
@@ -36,10 +37,10 @@ _POLICIES = "arn:aws:iam::aws:policy/service-role"
 
 @dataclass(frozen=True, kw_only=True)
 class BackupArgs:
-    """What is backed up, each by its ARN; the three groups have rules of their own.
+    """What is backed up, each by its ARN; both groups have rules of their own.
 
     `database_arns`: managed databases, whose recovery to any minute is their own; `disk_arns`: disks that hold what
-    exists nowhere else; `index_disk_arns`: disks of vector indexes, which can be rebuilt from the database.
+    exists nowhere else.
     With `keeps_copies` recovery points cannot be deleted before their time, and a destroyed stack leaves the vault, its
     lock and both buckets.
     """
@@ -48,7 +49,6 @@ class BackupArgs:
     database: DatabaseSpec
     database_arns: Sequence[pulumi.Input[str]] = ()
     disk_arns: Sequence[pulumi.Input[str]] = ()
-    index_disk_arns: Sequence[pulumi.Input[str]] = ()
     kms_key_arn: pulumi.Input[str] | None
     access_log_bucket: pulumi.Input[str] | None
     tags: Tags
@@ -63,6 +63,9 @@ class Rule:
     name: str
     schedule: str
     kept_days: int
+
+
+INDEX_RULES = (Rule(name="daily", schedule=DAILY, kept_days=HOURLY_KEPT_DAYS),)
 
 
 class BackupPlan(pulumi.ComponentResource):
@@ -80,12 +83,10 @@ class BackupPlan(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("reme:aws:BackupPlan", name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
         tags = args.tags.named("backup")
         groups = [
             ("databases", args.database_arns, database_rules(args.database)),
             ("disks", args.disk_arns, disk_rules(args.spec)),
-            ("indexes", args.index_disk_arns, [Rule(name="daily", schedule=DAILY, kept_days=HOURLY_KEPT_DAYS)]),
         ]
         vault = aws.backup.Vault(
             f"{name}-vault",
@@ -95,7 +96,7 @@ class BackupPlan(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=args.keeps_copies),
         )
         if args.keeps_copies:
-            kept = [rule.kept_days for _, _, rules in groups for rule in rules]
+            kept = [rule.kept_days for rules in (INDEX_RULES, *(rules for _, _, rules in groups)) for rule in rules]
             aws.backup.VaultLockConfiguration(
                 f"{name}-lock",
                 backup_vault_name=vault.name,
@@ -112,22 +113,32 @@ class BackupPlan(pulumi.ComponentResource):
             tags=args.tags,
             parent=self,
         )
+        self._prefix, self._args, self._vault, self._role = name, args, vault.name, role.arn
         for group, arns, rules in groups:
             if arns:
-                plan = _make_plan(f"{name}-{group}", vault.name, rules, tags, child)
-                aws.backup.Selection(
-                    f"{name}-{group}",
-                    name=group,
-                    plan_id=plan.id,
-                    iam_role_arn=role.arn,
-                    resources=list(arns),
-                    opts=child,
-                )
+                self._cover(group, arns, rules)
         dumps, archive = (self._make_bucket(name, kind, args) for kind in ("dumps", "archive"))
         self.vault_name, self.vault_arn = vault.name, vault.arn
         self.dumps_bucket, self.dumps_arn = dumps.bucket, dumps.arn
         self.archive_bucket, self.archive_arn = archive.bucket, archive.arn
         self.register_outputs({"vault_name": self.vault_name, "dumps_bucket": self.dumps_bucket})
+
+    def cover_disks(self, disk_arns: Sequence[pulumi.Input[str]]) -> None:
+        """Back up disks of a host that is made after this, since it is told where its dumps go."""
+        self._cover("disks", disk_arns, disk_rules(self._args.spec))
+
+    def cover_indexes(self, disk_arns: Sequence[pulumi.Input[str]]) -> None:
+        """Back up disks of vector indexes, which can be rebuilt from the database; their nodes are made after this,
+        since they are told where their snapshots go."""
+        self._cover("indexes", disk_arns, INDEX_RULES)
+
+    def _cover(self, group: str, arns: Sequence[pulumi.Input[str]], rules: Sequence[Rule]) -> None:
+        child = pulumi.ResourceOptions(parent=self)
+        name = f"{self._prefix}-{group}"
+        plan = _make_plan(name, self._vault, rules, self._args.tags.named("backup"), child)
+        aws.backup.Selection(
+            name, name=group, plan_id=plan.id, iam_role_arn=self._role, resources=list(arns), opts=child
+        )
 
     def _make_bucket(self, name: str, kind: str, args: BackupArgs) -> PrivateBucket:
         spec = args.spec

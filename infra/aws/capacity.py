@@ -31,7 +31,10 @@ and the other half is the room that a rolling update needs."""
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterCapacityArgs:
-    """``agent_reserve_mb`` is the memory that ECS leaves to the system and its agent."""
+    """``agent_reserve_mb`` is the memory that ECS leaves to the system and its agent.
+
+    ``image_id`` pins the image of new nodes; without one each gets the newest.
+    """
 
     spec: ComputeSpec
     vpc_id: pulumi.Input[str]
@@ -39,6 +42,7 @@ class ClusterCapacityArgs:
     cluster_name: pulumi.Output[str]
     agent_reserve_mb: int
     tags: Tags
+    image_id: str | None = None
 
 
 class ClusterCapacity(pulumi.ComponentResource):
@@ -117,7 +121,7 @@ class ClusterCapacity(pulumi.ComponentResource):
         self.role_arn, self.security_group_id = role.arn, group.id
         return aws.ec2.LaunchTemplate(
             f"{self.name}-template",
-            image_id=name_node_image(args.spec),
+            image_id=args.image_id or name_node_image(args.spec),
             instance_type=args.spec.instance_class,
             update_default_version=True,
             ebs_optimized="true",

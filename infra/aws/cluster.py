@@ -33,9 +33,9 @@ class ClusterArgs:
     ``listeners`` are the listeners and rules that hand traffic to the target groups: ECS refuses a service
     before them. With ``deploy`` "blue-green" or "canary" a second service, green, stands behind
     ``green_target_group_arn`` with ``green_image`` and ``green_nodes`` tasks, none until a new version
-    is tried; the weights are the balancer's. ``blue_nodes`` is the plan's nodes unless it is given, and 0
-    after all traffic went to green. ``waits`` lets the deployment wait until tasks run, so that a version
-    which does not start fails it; the image must be in the registry by then.
+    is tried; the weights are the balancer's. ``awaited_arns`` are secrets that may still be empty: a task's
+    preparation waits for them, by the task's own role. ``machine_image`` pins the image of the nodes.
+    ``beside`` watches the tasks, and ``statements`` is what their role may do for it.
     """
 
     spec: ComputeSpec
@@ -52,28 +52,30 @@ class ClusterArgs:
     log_group_arn: pulumi.Input[str]
     tags: Tags
     secret_arns: Sequence[pulumi.Input[str]] = ()
+    awaited_arns: Sequence[pulumi.Input[str]] = ()
     bucket_arns: Sequence[pulumi.Input[str]] = ()
     repository_arns: Sequence[pulumi.Input[str]] = ()
     kms_key_arn: pulumi.Input[str] | None = None
     inner_ports: Sequence[int] = ()
     listeners: Sequence[pulumi.Resource] = ()
     deploy: Deploy = "rolling"
-    blue_nodes: int | None = None
     green_image: pulumi.Input[str] | None = None
     green_nodes: int = 0
     green_target_group_arn: pulumi.Input[str] | None = None
-    waits: bool = False
+    machine_image: str | None = None
+    beside: pulumi.Input[tasks.Beside] | None = None
+    statements: Sequence[roles.Statement] = ()
 
     def __post_init__(self) -> None:
         if (self.deploy == "rolling") != (self.green_target_group_arn is None):
             raise InvalidStack(
                 "deploy", self.deploy, "blue-green or canary with a second target group, rolling without"
             )
-        for key, nodes in (("blue_nodes", self.blue_nodes or 0), ("green_nodes", self.green_nodes)):
-            if not 0 <= nodes <= self.spec.max_nodes:
-                raise InvalidStack(key, nodes, f"0 to {self.spec.max_nodes}, the plan's largest number of nodes")
-        if self.deploy == "rolling" and (self.green_nodes or self.blue_nodes is not None):
-            raise InvalidStack("deploy", self.deploy, "blue-green or canary where blue_nodes or green_nodes are given")
+        if not 0 <= self.green_nodes <= self.spec.max_nodes:
+            valid = f"0 to {self.spec.max_nodes}, the plan's largest number of nodes"
+            raise InvalidStack("green_nodes", self.green_nodes, valid)
+        if self.deploy == "rolling" and self.green_nodes:
+            raise InvalidStack("deploy", self.deploy, "blue-green or canary where green_nodes are given")
 
 
 class ServiceCluster(pulumi.ComponentResource):
@@ -85,7 +87,8 @@ class ServiceCluster(pulumi.ComponentResource):
 
     Attributes: ``cluster_name``, ``cluster_arn``, ``service_name``, ``green_service_name`` (None where
     updates are rolling), ``task_definition_arn``, ``task_role_arn``, ``task_role_name``,
-    ``security_group_id`` (the tasks'), ``autoscaling_group_name``.
+    ``security_group_id`` (the tasks'), ``node_security_group_id``, ``execution_role_arn``,
+    ``autoscaling_group_name``.
     """
 
     cluster_name: pulumi.Output[str]
@@ -96,6 +99,8 @@ class ServiceCluster(pulumi.ComponentResource):
     task_role_arn: pulumi.Output[str]
     task_role_name: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
+    node_security_group_id: pulumi.Output[str]
+    execution_role_arn: pulumi.Output[str]
     autoscaling_group_name: pulumi.Output[str]
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -117,19 +122,21 @@ class ServiceCluster(pulumi.ComponentResource):
                 cluster_name=cluster.name,
                 agent_reserve_mb=tasks.AGENT_RESERVE_MB,
                 tags=args.tags,
+                image_id=args.machine_image,
             ),
             opts=self._child(),
         )
         self.autoscaling_group_name = capacity.autoscaling_group_name
+        self.node_security_group_id = capacity.security_group_id
         self.security_group_id = self._make_group().id
         task_role, execution_role = self._make_roles()
         self.task_role_arn, self.task_role_name = task_role.arn, task_role.name
+        self.execution_role_arn = execution_role.arn
         task = self._make_task("task", args.image, task_role, execution_role)
         self.task_definition_arn = task.arn
-        blue_nodes = args.spec.nodes if args.blue_nodes is None else args.blue_nodes
-        blue = self._make_service("service", task, args.target_group_arn, blue_nodes, capacity)
+        blue = self._make_service("service", task, args.target_group_arn, args.spec.nodes, capacity)
         self.service_name = blue.name
-        self._scale("service", blue, blue_nodes)
+        self._scale("service", blue, args.spec.nodes)
         self.green_service_name = None
         if args.green_target_group_arn is not None:
             green_task = self._make_task("green-task", args.green_image or args.image, task_role, execution_role)
@@ -165,8 +172,10 @@ class ServiceCluster(pulumi.ComponentResource):
             trust=trust,
             statements=[
                 *roles.use_objects(args.bucket_arns),
-                *(roles.use_key(args.kms_key_arn, write=True) if args.bucket_arns else []),
+                *roles.read_secrets(args.awaited_arns),
+                *(roles.use_key(args.kms_key_arn, write=True) if args.bucket_arns or args.awaited_arns else []),
                 *roles.publish_metrics(),
+                *args.statements,
             ],
             component="cluster",
             tags=args.tags,
@@ -193,7 +202,7 @@ class ServiceCluster(pulumi.ComponentResource):
         args = self.args
 
         def write(found: list[Any]) -> str:
-            content, image, log_group = found
+            content, image, log_group, beside = found
             return json.dumps(
                 tasks.describe_containers(
                     content,
@@ -202,6 +211,7 @@ class ServiceCluster(pulumi.ComponentResource):
                     port=args.balancer.target_port,
                     log_group=log_group,
                     region=args.region,
+                    beside=beside,
                 )
             )
 
@@ -212,15 +222,8 @@ class ServiceCluster(pulumi.ComponentResource):
             requires_compatibilities=["EC2"],
             task_role_arn=task_role.arn,
             execution_role_arn=execution_role.arn,
-            container_definitions=pulumi.Output.all(args.content, image, args.log_group_name).apply(write),
-            volumes=[
-                aws.ecs.TaskDefinitionVolumeArgs(
-                    name=tasks.WORK_VOLUME,
-                    docker_volume_configuration=aws.ecs.TaskDefinitionVolumeDockerVolumeConfigurationArgs(
-                        scope="task", driver="local"
-                    ),
-                )
-            ],
+            container_definitions=pulumi.Output.all(args.content, image, args.log_group_name, args.beside).apply(write),
+            volumes=[tasks.describe_work_volume()],
             tags=args.tags.named("cluster"),
             opts=self._child(),
         )
@@ -234,8 +237,8 @@ class ServiceCluster(pulumi.ComponentResource):
         capacity: ClusterCapacity,
     ) -> aws.ecs.Service:
         args = self.args
-        # Scaling moves the number of tasks; with two services it says which of them carries traffic.
-        ignored = ["desiredCount"] if args.deploy == "rolling" else []
+        # Scaling moves the number of tasks; green's says too whether a new version is tried.
+        ignored = ["desiredCount"] if label == "service" else []
         return aws.ecs.Service(
             f"{self.name}-{label}",
             cluster=self.cluster_arn,
@@ -269,7 +272,6 @@ class ServiceCluster(pulumi.ComponentResource):
             enable_execute_command=False,
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
-            wait_for_steady_state=args.waits,
             tags=args.tags.named("cluster"),
             opts=self._child(depends_on=[capacity, *args.listeners], ignore_changes=ignored),
         )

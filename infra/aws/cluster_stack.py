@@ -1,35 +1,25 @@
 """The stack of a cluster: tasks behind a balancer, with database, cache, vectors and objects beside them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import pulumi
 
-from infra.aws.backup import BackupArgs, BackupPlan
 from infra.aws.balancer import Balancer, BalancerArgs, Colour
-from infra.aws.cache import Cache, CacheArgs
 from infra.aws.cluster import ClusterArgs, ServiceCluster
-from infra.aws.database import Database, DatabaseArgs
+from infra.aws.cluster_stores import Stores, admit_service, make_stores
+from infra.aws.dumps import ClusterDumps, DumpsArgs
 from infra.aws.entrance import Entrance, find_zone, lead_to
 from infra.aws.foundation import Foundation, lay_foundation, make_keys
+from infra.aws.keys import Keys
 from infra.aws.log_buckets import LogBuckets, LogBucketsArgs
-from infra.aws.metrics_host import MetricsHost, MetricsHostArgs
 from infra.aws.monitoring import Monitoring, MonitoringArgs
-from infra.aws.object_store import ObjectStore, ObjectStoreArgs
 from infra.aws.registry import Registry, RegistryArgs
-from infra.aws.traffic import admit_members
-from infra.aws.vector_store import VectorEndpoint
-from infra.aws.vectors import place_vectors
 from infra.aws.watched import Watched
-from infra.images import find_image
-from infra.monitoring_start import SERVERS
+from infra.aws.watching import Watching, prepare_watching, watch_cluster
 from infra.outputs import StackOutputs
 from infra.planning import StackPlan
 from infra.service.configuration import (
-    ADMIN_SECRET,
     AUTHORITY_SECRET,
-    CACHE_SECRET,
-    DATABASE_SECRET,
     RDS_AUTHORITIES_URL,
     ServiceAddresses,
     configure_service,
@@ -37,17 +27,6 @@ from infra.service.configuration import (
 from infra.service.container import ContainerContent, describe_container
 from infra.settings import StackSettings
 from infra.tagging import Tags
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stores:
-    """What the tasks keep their data in."""
-
-    database: Database
-    cache: Cache | None
-    vectors: VectorEndpoint
-    objects: ObjectStore
-    backup: BackupPlan
 
 
 def deploy_cluster(settings: StackSettings, planned: StackPlan, tags: Tags) -> StackOutputs:
@@ -66,12 +45,15 @@ def deploy_cluster(settings: StackSettings, planned: StackPlan, tags: Tags) -> S
         ),
     )
     base = lay_foundation(settings, planned, flow_log_bucket_arn=log_buckets.access_arn, keys=keys, tags=tags)
-    registry = Registry("registry", RegistryArgs(tags=tags, protect=settings.protect, kms_key_arn=keys.data_key_arn))
+    registry = make_registry(settings, keys, tags)
     entrance = find_zone(base)
     balancer = _make_balancer(base, log_buckets, entrance)
-    stores = _make_stores(base, log_buckets)
-    cluster = _make_cluster(base, registry, balancer, stores)
-    _admit(stores, cluster)
+    stores = make_stores(base, log_buckets)
+    watching = prepare_watching(base)
+    cluster = _make_cluster(base, registry, balancer, stores, watching)
+    log_buckets.let_add(cluster.task_role_name)
+    admit_service(stores, cluster)
+    _schedule_dumps(base, registry, stores, cluster)
     Monitoring(
         "monitoring",
         MonitoringArgs(
@@ -92,13 +74,13 @@ def deploy_cluster(settings: StackSettings, planned: StackPlan, tags: Tags) -> S
             tags=tags,
         ),
     )
-    if plan.monitoring.kind == "prometheus":
-        _watch_by_prometheus(base, cluster)
+    watch_cluster(base, cluster)
     lead_to(base, entrance, balancer, log_buckets)
     url = f"https://{settings.domain}"
     return StackOutputs(
         service_url=url,
         health_url=f"{url}{plan.balancer.health_path}",
+        zone_id=entrance.zone_id,
         name_servers=entrance.name_servers,
         services=[name for name in (cluster.service_name, cluster.green_service_name) if name is not None],
         target_groups=list(balancer.target_group_arns.values()),
@@ -107,12 +89,21 @@ def deploy_cluster(settings: StackSettings, planned: StackPlan, tags: Tags) -> S
         vector_url=stores.vectors.url or "",
         cache_host=stores.cache.address if stores.cache else "",
         bucket=stores.objects.bucket,
+        bucket_key=keys.data_key_arn or "",
         backup_bucket=stores.backup.dumps_bucket,
         archive_bucket=stores.backup.archive_bucket,
+        audit_bucket=log_buckets.audit_bucket,
         registry_url=registry.url,
         cluster=cluster.cluster_name,
         alarm_topic=base.notices.topic_arn,
+        metrics_url=watching.metrics_url,
+        grafana_url=watching.grafana_url,
     )
+
+
+def make_registry(settings: StackSettings, keys: Keys, tags: Tags) -> Registry:
+    """The registry of the stack's images, which `reme-deploy` makes before all else."""
+    return Registry("registry", RegistryArgs(tags=tags, protect=settings.protect, kms_key_arn=keys.data_key_arn))
 
 
 def _make_balancer(base: Foundation, log_buckets: LogBuckets, entrance: Entrance) -> Balancer:
@@ -143,70 +134,9 @@ def _weigh(settings: StackSettings) -> Mapping[Colour, int]:
     return {"blue": 100 - percent, "green": percent}
 
 
-def _make_stores(base: Foundation, log_buckets: LogBuckets) -> Stores:
-    settings, plan, network, keys = base.settings, base.plan, base.network, base.keys
-    database = Database(
-        "database",
-        DatabaseArgs(
-            spec=plan.database,
-            vpc_id=network.vpc_id,
-            subnet_ids=network.data_subnet_ids,
-            client_security_group_ids=(),
-            password=base.credentials.values[DATABASE_SECRET],
-            kms_key_arn=keys.data_key_arn,
-            log_key_arn=keys.log_key_arn,
-            log_days=plan.log_store.application_days,
-            tags=base.tags,
-            protect=settings.protect,
-            keeps_copies=settings.keeps_copies,
-        ),
-    )
-    cache = None
-    if plan.cache.nodes:
-        cache = Cache(
-            "cache",
-            CacheArgs(
-                spec=plan.cache,
-                vpc_id=network.vpc_id,
-                subnet_ids=network.data_subnet_ids,
-                client_security_group_ids=(),
-                password=base.credentials.values[CACHE_SECRET],
-                kms_key_arn=keys.data_key_arn,
-                log_key_arn=keys.log_key_arn,
-                log_days=plan.log_store.application_days,
-                tags=base.tags,
-            ),
-        )
-    objects = ObjectStore(
-        "objects",
-        ObjectStoreArgs(
-            spec=plan.object_store,
-            kms_key_arn=keys.data_key_arn,
-            access_log_bucket=log_buckets.access_bucket,
-            tags=base.tags,
-            protect=settings.protect,
-            keeps_copies=settings.keeps_copies,
-        ),
-    )
-    vectors = place_vectors(base)
-    backup = BackupPlan(
-        "backup",
-        BackupArgs(
-            spec=plan.backup,
-            database=plan.database,
-            database_arns=[database.arn],
-            index_disk_arns=vectors.volume_arns,
-            kms_key_arn=keys.data_key_arn,
-            access_log_bucket=log_buckets.access_bucket,
-            tags=base.tags,
-            protect=settings.protect,
-            keeps_copies=settings.keeps_copies,
-        ),
-    )
-    return Stores(database=database, cache=cache, vectors=vectors, objects=objects, backup=backup)
-
-
-def _make_cluster(base: Foundation, registry: Registry, balancer: Balancer, stores: Stores) -> ServiceCluster:
+def _make_cluster(
+    base: Foundation, registry: Registry, balancer: Balancer, stores: Stores, watching: Watching
+) -> ServiceCluster:
     settings, plan = base.settings, base.plan
     service = settings.service
     rolling = service.strategy == "rolling"
@@ -220,9 +150,10 @@ def _make_cluster(base: Foundation, registry: Registry, balancer: Balancer, stor
             vpc_id=base.network.vpc_id,
             cidr=base.network.cidr,
             private_subnet_ids=base.network.private_subnet_ids[: plan.network.zones],
-            image=service.image or pulumi.Output.concat(registry.url, ":", service.version),
+            image=_name_image(base, registry),
             content=_describe_content(base, stores),
-            secret_arns=list(_find_sources(base, stores).values()),
+            secret_arns=list(base.credentials.secret_arns.values()),
+            awaited_arns=[stores.vectors.authority_arn] if stores.vectors.authority_arn is not None else [],
             target_group_arn=balancer.target_group_arns["blue"],
             balancer_security_group_id=balancer.security_group_id,
             log_group_name=base.application_log,
@@ -232,6 +163,9 @@ def _make_cluster(base: Foundation, registry: Registry, balancer: Balancer, stor
             repository_arns=[registry.arn],
             kms_key_arn=base.keys.data_key_arn,
             inner_ports=ports,
+            machine_image=service.machine_image or None,
+            beside=watching.beside,
+            statements=watching.statements,
             listeners=[balancer],
             deploy=service.strategy,
             green_image=None
@@ -239,6 +173,34 @@ def _make_cluster(base: Foundation, registry: Registry, balancer: Balancer, stor
             else pulumi.Output.concat(registry.url, ":", service.green_version),
             green_nodes=plan.compute.nodes if service.green_version and not rolling else 0,
             green_target_group_arn=None if rolling else balancer.target_group_arns["green"],
+        ),
+    )
+
+
+def _name_image(base: Foundation, registry: Registry) -> pulumi.Input[str]:
+    service = base.settings.service
+    return service.image or pulumi.Output.concat(registry.url, ":", service.version)
+
+
+def _schedule_dumps(base: Foundation, registry: Registry, stores: Stores, cluster: ServiceCluster) -> None:
+    """Have the store copied to both buckets, with the service's own image and settings."""
+    backup, plan = stores.backup, base.plan
+    ClusterDumps(
+        "dumps",
+        DumpsArgs(
+            cluster=cluster,
+            spec=plan.compute,
+            port=plan.balancer.target_port,
+            region=base.settings.region,
+            private_subnet_ids=base.network.private_subnet_ids[: plan.network.zones],
+            image=_name_image(base, registry),
+            content=_describe_content(base, stores),
+            log_group_name=base.application_log,
+            buckets={"dumps": backup.dumps_bucket, "archive": backup.archive_bucket},
+            bucket_arns={"dumps": backup.dumps_arn, "archive": backup.archive_arn},
+            kms_key_arn=base.keys.data_key_arn,
+            topic_arn=base.notices.topic_arn,
+            tags=base.tags,
         ),
     )
 
@@ -272,7 +234,7 @@ def _describe_content(base: Foundation, stores: Stores) -> pulumi.Output[Contain
             ),
             overrides=base.settings.service.settings,
         )
-        return describe_container(settings, {name: known[f"secret {name}"] for name in sources})
+        return describe_container(settings, {name: known[f"secret {name}"] for name in sources}, awaits=True)
 
     return pulumi.Output.all(
         database=stores.database.endpoint,
@@ -282,41 +244,3 @@ def _describe_content(base: Foundation, stores: Stores) -> pulumi.Output[Contain
         key=base.keys.data_key_arn or "",
         **{f"secret {name}": arn for name, arn in sources.items()},
     ).apply(describe)
-
-
-def _admit(stores: Stores, cluster: ServiceCluster) -> None:
-    """Let the tasks reach the stores, which are made before them."""
-    doors: Sequence[tuple[str, pulumi.Input[str], Sequence[int]]] = [
-        ("database", stores.database.security_group_id, (stores.database.port,)),
-        *([("cache", stores.cache.security_group_id, (stores.cache.port,))] if stores.cache else []),
-        *(
-            [("vectors", stores.vectors.security_group_id, stores.vectors.ports)]
-            if stores.vectors.security_group_id is not None
-            else []
-        ),
-    ]
-    for name, group_id, ports in doors:
-        admit_members(f"{name}-from-service", group_id, cluster.security_group_id, ports=ports)
-
-
-def _watch_by_prometheus(base: Foundation, cluster: ServiceCluster) -> None:
-    """The plan's own host of metrics."""
-    MetricsHost(
-        "metrics",
-        MetricsHostArgs(
-            plan=base.plan,
-            region=base.settings.region,
-            vpc_id=base.network.vpc_id,
-            network_cidr=base.network.cidr,
-            subnet_id=base.network.private_subnet_ids[0],
-            service_group_id=cluster.security_group_id,
-            cluster_arn=cluster.cluster_arn,
-            cluster_name=cluster.cluster_name,
-            key_secret_arn=base.credentials.secret_arns[ADMIN_SECRET],
-            topic_arn=base.notices.topic_arn,
-            topic_key_arn=base.keys.log_key_arn,
-            data_key_arn=base.keys.data_key_arn,
-            images={name: find_image(name) for name in SERVERS},
-            tags=base.tags,
-        ),
-    )

@@ -13,9 +13,10 @@ from infra.tagging import Tags
 
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER = "216adef6-5c7f-47e4-b989-5492eafa07d3"
-SECURITY_HEADERS = "67f7725c-6f97-4210-82d7-5512b31e9d03"
-"""Managed policies of CloudFront (its developer guide, "Use managed cache / origin request / response headers
-policies", read 2026-11-22): no answer is kept, every header is handed on, answers carry the headers for browsers."""
+"""Managed policies of CloudFront (its developer guide, "Use managed cache / origin request policies", read
+2026-11-22): no answer is kept, every header is handed on."""
+HSTS_S = 31_536_000
+"""A year: the least that browsers' lists of names with HTTPS only ask for (hstspreload.org, read 2026-11-23)."""
 
 TLS_POLICY = "TLSv1.2_2021"
 """The strictest policy that Terraform's provider 5.100 knows; clients with TLS 1.3 get it."""
@@ -115,7 +116,7 @@ class Edge(pulumi.ComponentResource):
                 "cached_methods": ["GET", "HEAD"],
                 "cache_policy_id": CACHING_DISABLED,
                 "origin_request_policy_id": ALL_VIEWER,
-                "response_headers_policy_id": SECURITY_HEADERS,
+                "response_headers_policy_id": self._make_headers(name).id,
             },
             restrictions={"geo_restriction": {"restriction_type": "none"}},
             viewer_certificate={
@@ -145,6 +146,25 @@ class Edge(pulumi.ComponentResource):
         self.dns_name, self.zone_id = distribution.domain_name, distribution.hosted_zone_id
         self.distribution_id, self.arn = distribution.id, distribution.arn
         self.register_outputs({"dns_name": self.dns_name})
+
+    def _make_headers(self, name: str) -> aws.cloudfront.ResponseHeadersPolicy:
+        """What every answer tells a browser: HTTPS only, the type as it is said, in nobody's frame."""
+        return aws.cloudfront.ResponseHeadersPolicy(
+            f"{name}-headers",
+            comment="Headers for browsers",
+            security_headers_config={
+                "strict_transport_security": {
+                    "access_control_max_age_sec": HSTS_S,
+                    "include_subdomains": True,
+                    "preload": True,
+                    "override": True,
+                },
+                "content_type_options": {"override": True},
+                "frame_options": {"frame_option": "DENY", "override": True},
+                "referrer_policy": {"referrer_policy": "no-referrer", "override": True},
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def _deliver_logs(self, name: str, args: EdgeArgs, distribution: aws.cloudfront.Distribution) -> None:
         """Access logs by log delivery: CloudFront's older logging wants a bucket with access lists."""

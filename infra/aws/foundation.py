@@ -99,7 +99,15 @@ def lay_foundation(
             keeps_copies=settings.keeps_copies,
         ),
     )
-    notices = Notices("notices", NoticesArgs(emails=settings.alerts.emails, key_arn=keys.log_key_arn, tags=tags))
+    notices = Notices(
+        "notices",
+        NoticesArgs(
+            emails=settings.alerts.emails,
+            key_arn=keys.log_key_arn,
+            alerts=plan.monitoring.kind == "managed-prometheus",
+            tags=tags,
+        ),
+    )
     Budgets(
         "budgets",
         BudgetsArgs(

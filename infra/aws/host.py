@@ -32,8 +32,9 @@ class HostArgs:
     ``cidr`` that the service calls, where a store is beside the host. ``write_user_data`` makes the user
     data, base64, of the data volume's id; without secrets, since the host reads those by its role. The public
     address and the volume come some seconds after the start, so it must wait for both. ``bucket_arns`` are
-    read and written, ``release_bucket_arns`` read. ``image_id`` names the image of a new host; the newest is
-    taken else. With ``keeps_copies`` a deleted data volume leaves a final snapshot.
+    read and written, ``release_bucket_arns`` read, ``dump_bucket_arns`` written under ``dump_key_arn``.
+    ``image_id`` pins the image; without one a new host gets the newest. With ``keeps_copies`` a deleted data
+    volume leaves a final snapshot.
     """
 
     spec: ComputeSpec
@@ -50,6 +51,8 @@ class HostArgs:
     secret_arns: Sequence[pulumi.Input[str]] = ()
     bucket_arns: Sequence[pulumi.Input[str]] = ()
     release_bucket_arns: Sequence[pulumi.Input[str]] = ()
+    dump_bucket_arns: Sequence[pulumi.Input[str]] = ()
+    dump_key_arn: pulumi.Input[str] | None = None
     log_group_arns: Sequence[pulumi.Input[str]] = ()
     repository_arns: Sequence[pulumi.Input[str]] = ()
     kms_key_arn: pulumi.Input[str] | None = None
@@ -60,8 +63,9 @@ class ServiceHost(pulumi.ComponentResource):
     """One EC2 instance with a fixed public address.
 
     It can be replaced and the data stays: that is on a protected volume of its own, attached as DATA_DEVICE.
-    So the instance itself is not protected. A newer image or other user data never replaces it by surprise;
-    user data that changes restarts it. EC2 moves it to other hardware by itself when its hardware fails
+    So the instance itself is not protected. A newer image never replaces it, another pinned one does. So do
+    other user data, which a machine reads at its first start alone; settings and the release are not in them.
+    EC2 moves it to other hardware by itself when its hardware fails
     (simplified automatic recovery, free of charge). No address is asked for at launch: the provider reads a
     fixed address back as one, and would replace the instance for the difference.
 
@@ -139,6 +143,7 @@ class ServiceHost(pulumi.ComponentResource):
                 *roles.read_secrets(args.secret_arns),
                 *roles.use_objects(args.bucket_arns),
                 *roles.read_objects(args.release_bucket_arns),
+                *roles.put_objects(args.dump_bucket_arns, args.dump_key_arn),
                 *roles.use_key(args.kms_key_arn, write=bool(args.bucket_arns)),
                 *roles.write_logs(args.log_group_arns),
                 *roles.pull_images(args.repository_arns),
@@ -163,7 +168,7 @@ class ServiceHost(pulumi.ComponentResource):
             vpc_security_group_ids=[group.id],
             iam_instance_profile=profile.name,
             user_data_base64=args.write_user_data(volume.id),
-            user_data_replace_on_change=False,
+            user_data_replace_on_change=True,
             ebs_optimized=True,
             # The bill has no line for credits beyond the baseline, so they are not taken.
             credit_specification=aws.ec2.InstanceCreditSpecificationArgs(cpu_credits="standard")
@@ -183,7 +188,7 @@ class ServiceHost(pulumi.ComponentResource):
                 tags=tags,
             ),
             tags=tags,
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["ami"]),
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=[] if args.image_id else ["ami"]),
         )
 
     def _make_volume(self, args: HostArgs) -> aws.ebs.Volume:

@@ -1,6 +1,8 @@
 """The stack of a single host: the service with SQLite, and Qdrant beside it where the plan says so."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pulumi
 import pulumi_aws as aws
@@ -11,6 +13,8 @@ from infra.aws.backup import BackupArgs, BackupPlan
 from infra.aws.database import Database, DatabaseArgs
 from infra.aws.foundation import Foundation, lay_foundation, make_keys
 from infra.aws.host import HostArgs, ServiceHost
+from infra.aws.host_changes import HostChanges, HostChangesArgs
+from infra.aws.machine_watching import refuse_clusters_only, watch_machine
 from infra.aws.monitoring import Monitoring, MonitoringArgs
 from infra.aws.releases import Releases, ReleasesArgs
 from infra.aws.routing import Endpoint, Routing, RoutingArgs
@@ -21,29 +25,46 @@ from infra.outputs import StackOutputs
 from infra.planning import StackPlan
 from infra.service.configuration import DATABASE_SECRET, RDS_AUTHORITIES_URL, ServiceAddresses, configure_service
 from infra.service.delivery import Release
+from infra.service.dumps import write_dump_variables
 from infra.service.host_start import SCRAPE_PATH, HostDelivery, write_host_user_data
 from infra.service.rendering import encode_user_data
+from infra.service.upkeep import write_change_parameters
 from infra.settings import StackSettings
 from infra.tagging import Tags
 
 
 def deploy_host(settings: StackSettings, planned: StackPlan, tags: Tags) -> StackOutputs:
-    """Make a single host's resources."""
+    """Make a single host's resources. Raises InvalidStack for what watches clusters only."""
+    refuse_clusters_only(planned.region)
     base = lay_foundation(
         settings, planned, flow_log_bucket_arn=None, keys=make_keys(settings, planned.region, tags), tags=tags
     )
     plan = base.plan
-    releases = Releases(
-        "releases",
-        ReleasesArgs(
-            version=settings.service.version,
-            wheel=settings.service.wheel,
+    database = _make_database(base)
+    backup = BackupPlan(
+        "backup",
+        BackupArgs(
+            spec=plan.backup,
+            database=plan.database,
+            database_arns=[database.arn] if database else [],
+            kms_key_arn=base.keys.data_key_arn,
+            access_log_bucket=None,
             tags=tags,
             protect=settings.protect,
             keeps_copies=settings.keeps_copies,
         ),
     )
-    database = _make_database(base)
+    releases = Releases(
+        "releases",
+        ReleasesArgs(
+            version=settings.service.version,
+            wheel=settings.service.wheel,
+            describe_change=lambda release: _describe_change(base, database, backup, release),
+            tags=tags,
+            protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
+        ),
+    )
     host = ServiceHost(
         "host",
         HostArgs(
@@ -52,36 +73,27 @@ def deploy_host(settings: StackSettings, planned: StackPlan, tags: Tags) -> Stac
             cidr=base.network.cidr,
             subnet_id=base.network.public_subnet_ids[0],
             zone_name=base.network.zone_names[0],
-            write_user_data=lambda volume_id: _write_user_data(base, database, releases, volume_id),
+            write_user_data=lambda volume_id: _write_user_data(base, releases, volume_id),
             tags=tags,
             protect=settings.protect,
             keeps_copies=settings.keeps_copies,
             allowed_cidrs=settings.network.allowed_cidrs if settings.domain else (),
             secret_arns=list(base.credentials.secret_arns.values()),
             release_bucket_arns=[releases.arn],
+            dump_bucket_arns=[backup.dumps_arn, backup.archive_arn],
+            dump_key_arn=base.keys.data_key_arn,
             inner_ports=[database.port] if database else [],
             log_group_arns=list(base.logs.arns.values()),
+            image_id=settings.service.machine_image or None,
         ),
     )
+    changes = HostChanges("changes", HostChangesArgs(host=host, parameters=releases.change, tags=tags))
     if database is not None:
         admit_members(
             "database-from-service", database.security_group_id, host.security_group_id, ports=(database.port,)
         )
     account = aws.get_caller_identity().account_id
-    backup = BackupPlan(
-        "backup",
-        BackupArgs(
-            spec=plan.backup,
-            database=plan.database,
-            database_arns=[database.arn] if database else [],
-            disk_arns=[pulumi.Output.concat(f"arn:aws:ec2:{settings.region}:{account}:volume/", host.data_volume_id)],
-            kms_key_arn=base.keys.data_key_arn,
-            access_log_bucket=None,
-            tags=tags,
-            protect=settings.protect,
-            keeps_copies=settings.keeps_copies,
-        ),
-    )
+    backup.cover_disks([pulumi.Output.concat(f"arn:aws:ec2:{settings.region}:{account}:volume/", host.data_volume_id)])
     Monitoring(
         "monitoring",
         MonitoringArgs(
@@ -120,6 +132,7 @@ def deploy_host(settings: StackSettings, planned: StackPlan, tags: Tags) -> Stac
         backup_bucket=backup.dumps_bucket,
         archive_bucket=backup.archive_bucket,
         host_id=host.instance_id,
+        host_changes=changes.association_id,
         database_host=database.endpoint if database else "",
         alarm_topic=base.notices.topic_arn,
     )
@@ -147,9 +160,39 @@ def _make_database(base: Foundation) -> Database | None:
     )
 
 
-def _write_user_data(
-    base: Foundation, database: Database | None, releases: Releases, volume_id: pulumi.Output[str]
-) -> pulumi.Output[str]:
+def _describe_change(
+    base: Foundation, database: Database | None, backup: BackupPlan, release: pulumi.Output[Release]
+) -> pulumi.Output[Mapping[str, str]]:
+    """The release and the settings of the host, known once the addresses are."""
+    service = base.settings.service
+
+    def write(found: dict[str, str], release: Release) -> Mapping[str, str]:
+        addresses = ServiceAddresses(
+            vector_url=service.vector_url,
+            database_host=found["database"],
+            database_port=database.port if database else 0,
+            database_authorities_url=RDS_AUTHORITIES_URL,
+        )
+        configured = configure_service(base.plan, addresses, overrides=service.settings)
+        sources = {name: found[f"secret {name}"] for name in base.credentials.secret_arns}
+        dumps = write_dump_variables({name: found[name] for name in ("dumps", "archive")}, region=base.settings.region)
+        told = replace(configured, preparation={**configured.preparation, **dumps})
+        return write_change_parameters(release, told, sources)
+
+    found = pulumi.Output.all(
+        database=database.endpoint if database else "",
+        dumps=backup.dumps_bucket,
+        archive=backup.archive_bucket,
+        **_locate_secrets(base),
+    )
+    return pulumi.Output.all(found, release).apply(lambda known: write(*known))
+
+
+def _locate_secrets(base: Foundation) -> dict[str, pulumi.Output[str]]:
+    return {f"secret {name}": arn for name, arn in base.credentials.secret_arns.items()}
+
+
+def _write_user_data(base: Foundation, releases: Releases, volume_id: pulumi.Output[str]) -> pulumi.Output[str]:
     """The user data, known once the addresses are."""
     settings, plan = base.settings, base.plan
     agent = agent_configuration(
@@ -157,32 +200,20 @@ def _write_user_data(
         stack=settings.stack,
         role="service",
         log_files={"/var/log/reme/reme.log": base.logs.names["application"]},
-        scrape=SCRAPE_PATH,
+        scrape=SCRAPE_PATH if plan.monitoring.kind == "cloud" else None,
         scrape_log_group=base.logs.names["application"],
     )
-    scrape = yaml.safe_dump(scrape_configuration(plan, stack=settings.stack), sort_keys=True)
+    scrape = ""
+    if plan.monitoring.kind == "cloud":
+        scrape = yaml.safe_dump(scrape_configuration(plan, stack=settings.stack), sort_keys=True)
 
     def write(found: dict[str, str]) -> str:
-        addresses = ServiceAddresses(
-            vector_url=settings.service.vector_url,
-            database_host=found["database"],
-            database_port=database.port if database else 0,
-            database_authorities_url=RDS_AUTHORITIES_URL,
-        )
-        configured = configure_service(plan, addresses, overrides=settings.service.settings)
-        sources = {name: found[f"secret {name}"] for name in base.credentials.secret_arns}
         return encode_user_data(
             write_host_user_data(
                 HostDelivery(
                     plan=plan,
-                    settings=configured,
-                    secret_sources=sources,
-                    release=Release(
-                        version=settings.service.version,
-                        wheel_url=found["wheel"],
-                        wheel_sha256=releases.wheel_sha256,
-                        requirements_url=found["requirements"],
-                    ),
+                    arguments_url=found["arguments"],
+                    secret_sources={name: found[f"secret {name}"] for name in base.credentials.secret_arns},
                     volume_id=found["volume"],
                     domain=settings.domain,
                     email=settings.service.email,
@@ -190,14 +221,9 @@ def _write_user_data(
                     vector_image=find_image("qdrant"),
                     agent_configuration=json.dumps(agent, sort_keys=True),
                     scrape_configuration=scrape,
+                    datadog=watch_machine(base, found, port=plan.balancer.target_port),
                 )
             )
         )
 
-    return pulumi.Output.all(
-        volume=volume_id,
-        database=database.endpoint if database else "",
-        wheel=releases.wheel_url,
-        requirements=releases.requirements_url,
-        **{f"secret {name}": arn for name, arn in base.credentials.secret_arns.items()},
-    ).apply(write)
+    return pulumi.Output.all(volume=volume_id, arguments=releases.arguments_url, **_locate_secrets(base)).apply(write)

@@ -16,6 +16,8 @@ DELETION_WINDOW_DAYS = 30
 
 USE = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"]
 """What a service needs that reads and writes under a key."""
+NOTIFIERS = ["aps.amazonaws.com", "budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"]
+"""Services that may tell an encrypted topic; which of them do is the topic's own policy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +124,7 @@ def describe_log_key(account: str, region: str) -> dict[str, Any]:
             {
                 "Sid": "Notices",
                 "Effect": "Allow",
-                "Principal": {"Service": ["budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"]},
+                "Principal": {"Service": NOTIFIERS},
                 "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
                 "Resource": "*",
                 "Condition": of_account,

@@ -14,11 +14,15 @@ from infra.aws.private_bucket import (
     delete_replaced,
     expire,
 )
+from infra.aws.roles import add_objects, describe_policy
+from infra.facts import AUDIT_PREFIX
 from infra.tagging import Tags
 from sizing.plan import LogStoreSpec
 
 EDGE_REGION = "us-east-1"
 """CloudFront delivers its logs from this region."""
+
+TRAILS = "cloudtrail.amazonaws.com"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,7 @@ class LogBuckets(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LogBucketsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("reme:aws:LogBuckets", name, {}, opts)
+        self._name, self._key_arn = name, args.kms_key_arn
         child = pulumi.ResourceOptions(parent=self)
         tags = args.tags.named("logs")
         account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
@@ -75,6 +80,7 @@ class LogBuckets(pulumi.ComponentResource):
                 kms_key_arn=args.kms_key_arn,
                 access_log_bucket=access.bucket,
                 lifecycle=[expire(args.spec.audit_days), delete_replaced(1)],
+                statements=_admit_trails(account, args.region),
                 lock=Lock(mode="COMPLIANCE" if args.keeps_copies else "GOVERNANCE", days=args.spec.audit_days),
                 tags=tags,
                 protect=args.protect,
@@ -85,6 +91,15 @@ class LogBuckets(pulumi.ComponentResource):
         self.access_bucket, self.access_arn = access.bucket, access.arn
         self.audit_bucket, self.audit_arn = audit.bucket, audit.arn
         self.register_outputs({"access_bucket": self.access_bucket, "audit_bucket": self.audit_bucket})
+
+    def let_add(self, role_name: pulumi.Input[str]) -> None:
+        """Let a role add to the audit log below facts.AUDIT_PREFIX; nobody else may, and it may nothing else there."""
+        aws.iam.RolePolicy(
+            f"{self._name}-audit-writer",
+            role=role_name,
+            policy=pulumi.Output.json_dumps(describe_policy(add_objects(self.audit_arn, AUDIT_PREFIX, self._key_arn))),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
 
 def _admit_writers(
@@ -144,6 +159,21 @@ def _admit_writers(
                 }
             )
         return found
+
+    return statements
+
+
+def _admit_trails(account: pulumi.Output[str], region: str) -> Callable[[pulumi.Output[str]], Sequence[Statement]]:
+    """Let trails of this account and region deliver (CloudTrail user guide, "Amazon S3 bucket policy")."""
+    trails = {"ArnLike": {"aws:SourceArn": pulumi.Output.concat(f"arn:aws:cloudtrail:{region}:", account, ":trail/*")}}
+    owned = {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}
+
+    def statements(arn: pulumi.Output[str]) -> list[Statement]:
+        delivered = pulumi.Output.concat(arn, "/AWSLogs/", account, "/*")
+        return [
+            _admit("TrailLooksUp", TRAILS, "s3:GetBucketAcl", arn, trails),
+            _admit("Trails", TRAILS, "s3:PutObject", delivered, {**trails, **owned}),
+        ]
 
     return statements
 

@@ -16,17 +16,21 @@ from sizing.plan import RegionPlan
 
 PUBLISHERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com")
 """Services that tell the topic by themselves."""
+ALERTS_PUBLISHER = "aps.amazonaws.com"
+"""Managed Prometheus, of an alert (its user guide, "Giving … permission to send alert messages", read 2026-11-23)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoticesArgs:
     """`emails` are told of every notice, once each has confirmed. `key_arn` is a key of ours whose policy lets the
     publishers use it; None leaves the topic unencrypted at rest, since AWS's own key for topics does not let
-    CloudWatch use it, and a notice holds names and figures only."""
+    CloudWatch use it, and a notice holds names and figures only. `alerts` admits Managed Prometheus as well.
+    """
 
     emails: Sequence[str]
     key_arn: pulumi.Input[str] | None
     tags: Tags
+    alerts: bool = False
 
 
 class Notices(pulumi.ComponentResource):
@@ -49,7 +53,7 @@ class Notices(pulumi.ComponentResource):
         aws.sns.TopicPolicy(
             f"{name}-policy",
             arn=topic.arn,
-            policy=pulumi.Output.json_dumps(describe_topic_policy(topic.arn, account)),
+            policy=pulumi.Output.json_dumps(describe_topic_policy(topic.arn, account, alerts=args.alerts)),
             opts=child,
         )
         for place, email in enumerate(args.emails, start=1):
@@ -60,8 +64,20 @@ class Notices(pulumi.ComponentResource):
         self.register_outputs({"topic_arn": self.topic_arn})
 
 
-def describe_topic_policy(topic_arn: pulumi.Input[str], account: pulumi.Input[str]) -> dict[str, Any]:
-    """AWS's services may publish on behalf of this account, and nobody without TLS."""
+def describe_topic_policy(
+    topic_arn: pulumi.Input[str], account: pulumi.Input[str], *, alerts: bool = False
+) -> dict[str, Any]:
+    """AWS's services may publish on behalf of this account, with `alerts` Managed Prometheus too, and nobody without
+    TLS."""
+    of_account = {"StringEquals": {"aws:SourceAccount": account}}
+    alerting = {
+        "Sid": "PublishAlerts",
+        "Effect": "Allow",
+        "Principal": {"Service": ALERTS_PUBLISHER},
+        "Action": ["sns:GetTopicAttributes", "sns:Publish"],
+        "Resource": topic_arn,
+        "Condition": of_account,
+    }
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -71,8 +87,9 @@ def describe_topic_policy(topic_arn: pulumi.Input[str], account: pulumi.Input[st
                 "Principal": {"Service": list(PUBLISHERS)},
                 "Action": "sns:Publish",
                 "Resource": topic_arn,
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+                "Condition": of_account,
             },
+            *([alerting] if alerts else []),
             {
                 "Sid": "RefusePlainText",
                 "Effect": "Deny",
@@ -102,8 +119,9 @@ class MonitoringArgs:
 class Monitoring(pulumi.ComponentResource):
     """CloudWatch's side of monitoring: exactly as many alarms as the plan pays for, metrics of the log, a dashboard.
 
-    A plan that is watched by Prometheus or Datadog gets none of them. Attributes: `alarm_names` in order of rank,
-    `alarm_arns`. Raises TooFewAlarms or NotWatched.
+    A plan that is watched by Prometheus gets alarms on what AWS alone measures, and nothing else; one that is watched
+    by Datadog gets nothing. Attributes: `alarm_names` in order of rank, `alarm_arns`. Raises TooFewAlarms or
+    NotWatched.
     """
 
     alarm_names: tuple[str, ...]
@@ -112,18 +130,20 @@ class Monitoring(pulumi.ComponentResource):
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("reme:aws:Monitoring", name, {}, opts)
         self.alarm_names, self.alarm_arns = (), []
-        if args.plan.monitoring.kind == "cloud":
+        if args.plan.monitoring.kind != "datadog":
             self._watch(name, args)
         self.register_outputs({"alarm_names": list(self.alarm_names)})
 
     def _watch(self, name: str, args: MonitoringArgs) -> None:
         plan, watched, stack = args.plan, args.watched, pulumi.get_stack()
         alarms = choose_alarms(plan, certificate=watched.certificate_arn is not None, scraped=args.scraped)
-        count_lines(name, plan, log_group_name=args.log_group_name, parent=self)
         self.alarm_names = tuple(alarm.name for alarm in alarms)
         self.alarm_arns = raise_alarms(
             name, alarms, watched=watched, topic_arn=args.topic_arn, tags=args.tags, parent=self
         )
+        if plan.monitoring.kind != "cloud":
+            return
+        count_lines(name, plan, log_group_name=args.log_group_name, parent=self)
         aws.cloudwatch.Dashboard(
             f"{name}-dashboard",
             dashboard_name=f"{pulumi.get_project()}-{stack}",

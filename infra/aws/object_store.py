@@ -1,10 +1,12 @@
 """The bucket of the service: offloaded working memory, profiles, model weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
+from infra.aws.object_replication import Peer, replicate_objects
 from infra.aws.private_bucket import LifecycleRule, PrivateBucket, PrivateBucketArgs, delete_replaced, filter_prefix
 from infra.facts import WORKING_PREFIXES
 from infra.tagging import Tags
@@ -20,7 +22,7 @@ class ObjectStoreArgs:
 
     `expires` lets S3 delete working memory by the age of the object. The service deletes by the age of the last
     offloading, which is younger where a text was offloaded again without being written again: so only where the
-    service writes it again may S3 delete as well.
+    service writes it again may S3 delete as well. `peers` are other regions' buckets that get copies.
     """
 
     spec: ObjectStoreSpec
@@ -30,6 +32,7 @@ class ObjectStoreArgs:
     protect: bool
     keeps_copies: bool
     expires: bool = False
+    peers: Sequence[Peer] = ()
 
 
 class ObjectStore(pulumi.ComponentResource):
@@ -55,6 +58,8 @@ class ObjectStore(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        if args.peers:
+            replicate_objects(name, made, args.peers, kms_key_arn=args.kms_key_arn, tags=args.tags, parent=self)
         self.bucket = made.bucket
         self.arn = made.arn
         self.register_outputs({"bucket": self.bucket, "arn": self.arn})

@@ -86,11 +86,12 @@ class PrivateBucketArgs:
 class PrivateBucket(pulumi.ComponentResource):
     """A bucket without public access, versioned, encrypted, reached over TLS only, its access logged.
 
-    Attributes: `bucket` (its name), `arn`.
+    Attributes: `bucket` (its name), `arn`; `versioned_bucket`, its name once it has versions.
     """
 
     bucket: pulumi.Output[str]
     arn: pulumi.Output[str]
+    versioned_bucket: pulumi.Output[str]
 
     def __init__(self, name: str, args: PrivateBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("reme:aws:PrivateBucket", name, {}, opts)
@@ -163,6 +164,7 @@ class PrivateBucket(pulumi.ComponentResource):
             )
         # Whoever is handed the bucket may write to it at once, so the policy that admits it comes first.
         self.bucket = policy.bucket
+        self.versioned_bucket = versioned.bucket
         self.arn = pulumi.Output.all(made.arn, policy.id).apply(lambda known: str(known[0]))
         self.register_outputs({"bucket": self.bucket, "arn": self.arn})
 

@@ -64,8 +64,8 @@ class QdrantNodesArgs:
 
     A node reads the API key from `secret_arns` by its role, and with `snapshot_bucket_arn` writes below
     facts.SNAPSHOTS_PREFIX there. The volume is attached after the start as host.DATA_DEVICE, so it must wait for it.
-    `image_id` names the image of a new node; the newest for the plan's class is taken else. With `keeps_copies` a
-    deleted disk leaves a final snapshot.
+    `image_id` pins the image, and another one replaces the nodes; without one a new node gets the newest. With
+    `keeps_copies` a deleted disk leaves a final snapshot.
     """
 
     spec: VectorStoreSpec
@@ -256,7 +256,10 @@ class QdrantNodes(pulumi.ComponentResource):
             tags=tags,
             # Its address is fixed, so the old node goes before the new one comes.
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=list(before), delete_before_replace=True, ignore_changes=["ami"]
+                parent=self,
+                depends_on=list(before),
+                delete_before_replace=True,
+                ignore_changes=[] if args.image_id else ["ami"],
             ),
         )
 

@@ -1,6 +1,7 @@
-"""The bucket from which hosts install the service: a wheel and the list of what it needs, with hashes."""
+"""The bucket from which hosts install the service: a wheel, the list of what it needs, and what a new host is told."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pulumi_aws as aws
 
 from infra.aws.private_bucket import PrivateBucket, PrivateBucketArgs
 from infra.errors import InvalidStack
+from infra.service.delivery import Release
+from infra.service.upkeep import write_arguments
 from infra.tagging import Tags
 
 ROOT = Path(__file__).parents[2]
@@ -17,27 +20,30 @@ REQUIREMENTS = ROOT / "app" / "requirements.lock"
 
 @dataclass(frozen=True, kw_only=True)
 class ReleasesArgs:
-    """`wheel` is a file of this machine, relative to the project; `version` names its folder in the bucket."""
+    """`wheel` is a file of this machine, relative to the project; `version` names its folder in the bucket.
+
+    `describe_change` makes of the release what a host is told (`infra.service.upkeep.write_change_parameters`).
+    """
 
     version: str
     wheel: str
+    describe_change: Callable[[pulumi.Output[Release]], pulumi.Output[Mapping[str, str]]]
     tags: Tags
     protect: bool
     keeps_copies: bool
 
 
 class Releases(pulumi.ComponentResource):
-    """A private bucket with one release.
+    """A private bucket with one release, and with what a host is told at its first start.
 
-    Attributes: `bucket`, `arn`, `wheel_url` and `requirements_url` (s3://…), `wheel_sha256`.
+    Attributes: `bucket`, `arn`, `change` (what a host is told), `arguments_url` (s3://…, the same for a new host).
     Raises InvalidStack where the wheel is not there.
     """
 
     bucket: pulumi.Output[str]
     arn: pulumi.Output[str]
-    wheel_url: pulumi.Output[str]
-    requirements_url: pulumi.Output[str]
-    wheel_sha256: str
+    change: pulumi.Output[Mapping[str, str]]
+    arguments_url: pulumi.Output[str]
 
     def __init__(self, name: str, args: ReleasesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("reme:aws:Releases", name, {}, opts)
@@ -54,9 +60,29 @@ class Releases(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.bucket, self.arn = bucket.bucket, bucket.arn
-        self.wheel_url = self._upload(name, "wheel", f"{args.version}/{wheel.name}", wheel)
-        self.requirements_url = self._upload(name, "requirements", f"{args.version}/requirements.lock", REQUIREMENTS)
-        self.wheel_sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        urls = pulumi.Output.all(
+            wheel=self._upload(name, "wheel", f"{args.version}/{wheel.name}", wheel),
+            requirements=self._upload(name, "requirements", f"{args.version}/requirements.lock", REQUIREMENTS),
+        )
+        self.change = args.describe_change(
+            urls.apply(
+                lambda found: Release(
+                    version=args.version,
+                    wheel_url=found["wheel"],
+                    wheel_sha256=_hash(wheel),
+                    requirements_url=found["requirements"],
+                )
+            )
+        )
+        arguments = aws.s3.BucketObjectv2(
+            f"{name}-arguments",
+            bucket=self.bucket,
+            # not in the version's folder: a change of it must leave the user data as they are
+            key="host/arguments",
+            content=self.change.apply(write_arguments),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.arguments_url = pulumi.Output.concat("s3://", self.bucket, "/", arguments.key)
         self.register_outputs({"bucket": self.bucket})
 
     def _upload(self, name: str, part: str, key: str, path: Path) -> pulumi.Output[str]:
@@ -66,10 +92,14 @@ class Releases(pulumi.ComponentResource):
             key=key,
             source=pulumi.FileAsset(str(path)),
             # by its content: the asset's own hash is not the object's
-            source_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
+            source_hash=_hash(path),
             opts=pulumi.ResourceOptions(parent=self),
         )
         return pulumi.Output.concat("s3://", self.bucket, "/", made.key)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def find_wheel(version: str, wheel: str) -> Path:

@@ -57,6 +57,23 @@ def read_objects(bucket_arns: Sequence[pulumi.Input[str]]) -> list[Statement]:
     return _allow("ReadObjects", ["s3:GetObject"], [pulumi.Output.concat(arn, "/*") for arn in bucket_arns])
 
 
+def put_objects(bucket_arns: Sequence[pulumi.Input[str]], key_arn: pulumi.Input[str] | None) -> list[Statement]:
+    """Write objects of these buckets under a key, and neither read nor delete one."""
+    found = _allow("PutObjects", ["s3:PutObject"], [pulumi.Output.concat(arn, "/*") for arn in bucket_arns])
+    if found and key_arn is not None:
+        found += _allow("EncryptObjects", ["kms:GenerateDataKey"], [key_arn])
+    return found
+
+
+def add_objects(bucket_arn: pulumi.Input[str], prefix: str, key_arn: pulumi.Input[str] | None) -> list[Statement]:
+    """Add objects below a prefix of a bucket, under its key; neither read, delete nor shorten what is there."""
+    keys = [] if key_arn is None else [key_arn]
+    return [
+        *_allow("AddObjects", ["s3:PutObject"], [pulumi.Output.concat(bucket_arn, f"/{prefix}*")]),
+        *_allow("AddUnderKey", ["kms:GenerateDataKey"], keys),
+    ]
+
+
 def use_key(key_arn: pulumi.Input[str] | None, *, write: bool) -> list[Statement]:
     """Read under a key, and write under it where ``write``; nothing where AWS's own key is used."""
     if key_arn is None:

@@ -1,9 +1,11 @@
 """What one task of the service is: its containers, and the share of a node that it takes."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+import pulumi_aws as aws
 
 from infra.facts import SERVICE_UID
 from infra.service.configuration import WORKING_DIR
@@ -38,6 +40,16 @@ LOG_BUFFER = "25m"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Beside:
+    """What watches a task: `containers` in it, ECS's definitions with their `memoryReservation`, `labels` of the
+    service's own, and `node_mb` that each node reserves for what runs there once."""
+
+    containers: Sequence[Mapping[str, Any]] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    node_mb: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Share:
     """What a container may take of a node. ``cpu`` in units of 1/1024 vCPU, memory in MiB."""
 
@@ -46,30 +58,46 @@ class Share:
     limit_mb: int
 
 
-def share_node(spec: ComputeSpec) -> Share:
-    """The service's share of a node.
+def describe_work_volume() -> aws.ecs.TaskDefinitionVolumeArgs:
+    """The volume of the service's working folder: the task's own, on the node's disk, gone with the task."""
+    local = aws.ecs.TaskDefinitionVolumeDockerVolumeConfigurationArgs(scope="task", driver="local")
+    return aws.ecs.TaskDefinitionVolumeArgs(name=WORK_VOLUME, docker_volume_configuration=local)
+
+
+def share_node(spec: ComputeSpec, *, beside_mb: int = 0, node_mb: int = 0) -> Share:
+    """The service's share of a node. `beside_mb` is reserved in each task for what stands beside the service, `node_mb`
+    on each node for what runs there once.
 
     A rolling update at 200/100 starts the new task before the old one ends, so each reserves half of what a
     node registers: (memory x REGISTERED_SHARE - AGENT_RESERVE_MB) / 2, and half of the vCPUs. The limit is
     the whole of it, since one task has the node to itself between updates. The preparation's reservation
     is taken off.
     """
-    usable_mb = math.floor(spec.memory_gb * 1024 * REGISTERED_SHARE) - AGENT_RESERVE_MB
+    usable_mb = math.floor(spec.memory_gb * 1024 * REGISTERED_SHARE) - AGENT_RESERVE_MB - node_mb
     return Share(
         cpu=spec.vcpu * CPU_UNITS_PER_VCPU // TASKS_PER_NODE - PREPARATION_CPU,
-        reserved_mb=usable_mb // TASKS_PER_NODE - PREPARATION_MB,
+        reserved_mb=usable_mb // TASKS_PER_NODE - PREPARATION_MB - beside_mb,
         limit_mb=usable_mb,
     )
 
 
 def describe_containers(
-    content: ContainerContent, *, image: str, spec: ComputeSpec, port: int, log_group: str, region: str
+    content: ContainerContent,
+    *,
+    image: str,
+    spec: ComputeSpec,
+    port: int,
+    log_group: str,
+    region: str,
+    beside: Beside | None = None,
 ) -> list[dict[str, Any]]:
     """The container definitions of a task, as ECS reads them.
 
     The preparation comes first and must end well. It gets what the service gets, and what is for it alone.
     """
-    share = share_node(spec)
+    beside = beside or Beside()
+    reserved = [container["memoryReservation"] for container in beside.containers]
+    share = share_node(spec, beside_mb=sum(reserved), node_mb=beside.node_mb)
     everyone = {
         "image": image,
         "user": f"{SERVICE_UID}:{SERVICE_UID}",
@@ -94,7 +122,7 @@ def describe_containers(
         "memoryReservation": PREPARATION_MB,
         "environment": _list_pairs({**content.environment, **content.preparation_environment}, "value"),
         "secrets": _list_pairs({**content.secrets, **content.preparation_secrets}, "valueFrom"),
-        "logConfiguration": _log_to(log_group, region, PREPARATION),
+        "logConfiguration": log_to(log_group, region, PREPARATION),
     }
     service = {
         **everyone,
@@ -115,11 +143,14 @@ def describe_containers(
             "startPeriod": 60,
         },
         "stopTimeout": STOP_TIMEOUT_S,
-        "logConfiguration": _log_to(log_group, region, CONTAINER),
+        "logConfiguration": log_to(log_group, region, CONTAINER),
     }
     if spec.gpu:
         service["resourceRequirements"] = [{"type": "GPU", "value": "1"}]
-    return [preparation, service]
+    if beside.labels:
+        service["dockerLabels"] = dict(beside.labels)
+    others = [{**each, "logConfiguration": log_to(log_group, region, each["name"])} for each in beside.containers]
+    return [preparation, *others, service]
 
 
 def describe_probe(port: int) -> str:
@@ -134,7 +165,8 @@ def _list_pairs(values: Mapping[str, str], key: str) -> list[dict[str, str]]:
     return [{"name": name, key: value} for name, value in sorted(values.items())]
 
 
-def _log_to(log_group: str, region: str, prefix: str) -> dict[str, Any]:
+def log_to(log_group: str, region: str, prefix: str) -> dict[str, Any]:
+    """A container's `logConfiguration`: streams of a prefix in a log group."""
     return {
         "logDriver": "awslogs",
         "options": {

@@ -5,12 +5,15 @@ import json
 import pulumi
 
 from infra.aws.agent import agent_configuration
+from infra.aws.backup import BackupPlan
 from infra.aws.foundation import Foundation
+from infra.aws.machine_watching import watch_machine
 from infra.aws.network import PLACES, cut_range
 from infra.aws.qdrant_nodes import NodeStart, NodeSubnet, QdrantNodesArgs
 from infra.aws.search_domain import SearchDomainArgs
 from infra.aws.vector_store import VectorEndpoint, make_vector_store
 from infra.images import find_image
+from infra.service.configuration import DATADOG_SECRET
 from infra.service.qdrant_start import QdrantNode, write_node_user_data
 from infra.service.rendering import encode_user_data
 from sizing.instances import instances
@@ -19,14 +22,16 @@ QDRANT_SECRET = "qdrant"  # noqa: S105 - a name
 SEARCH_SECRET = "elasticsearch"  # noqa: S105
 
 
-def place_vectors(base: Foundation) -> VectorEndpoint:
-    """Make the vector store. The disks of its nodes are backed up as disks, which is what the bill has."""
+def place_vectors(base: Foundation, backup: BackupPlan) -> VectorEndpoint:
+    """Make the vector store. Its nodes' disks are backed up, and their snapshots go to the bucket of dumps."""
     settings, spec = base.settings, base.plan.vector_store
     if spec.placement != "own-nodes":
         return make_vector_store("vectors", spec, managed_url=settings.service.vector_url)
     if spec.engine == "elasticsearch":
         return make_vector_store("vectors", spec, search=_describe_domain(base))
-    return make_vector_store("vectors", spec, qdrant=_describe_nodes(base))
+    endpoint = make_vector_store("vectors", spec, qdrant=_describe_nodes(base, backup))
+    backup.cover_indexes(endpoint.volume_arns)
+    return endpoint
 
 
 def _describe_domain(base: Foundation) -> SearchDomainArgs:
@@ -46,7 +51,7 @@ def _describe_domain(base: Foundation) -> SearchDomainArgs:
     )
 
 
-def _describe_nodes(base: Foundation) -> QdrantNodesArgs:
+def _describe_nodes(base: Foundation, backup: BackupPlan) -> QdrantNodesArgs:
     settings, plan, network = base.settings, base.plan, base.network
     ranges = cut_range(network.cidr)[PLACES : 2 * PLACES]
     return QdrantNodesArgs(
@@ -57,19 +62,25 @@ def _describe_nodes(base: Foundation) -> QdrantNodesArgs:
             for place, subnet in enumerate(network.private_subnet_ids[: plan.network.zones])
         ],
         client_security_group_ids=(),
-        write_user_data=lambda start: _write_user_data(base, start),
-        secret_arns=[base.credentials.secret_arns[QDRANT_SECRET]],
+        write_user_data=lambda start: _write_user_data(base, backup, start),
+        secret_arns=[
+            arn for name, arn in base.credentials.secret_arns.items() if name in (QDRANT_SECRET, DATADOG_SECRET)
+        ],
         root_disk_gb=plan.compute.root_disk_gb,
+        image_id=settings.service.vector_machine_image or None,
         kms_key_arn=base.keys.data_key_arn,
         tags=base.tags,
         protect=settings.protect,
         keeps_copies=settings.keeps_copies,
+        snapshot_bucket_arn=backup.dumps_arn,
     )
 
 
-def _write_user_data(base: Foundation, start: NodeStart) -> pulumi.Output[str]:
+def _write_user_data(base: Foundation, backup: BackupPlan, start: NodeStart) -> pulumi.Output[str]:
     spec = base.plan.vector_store
-    agent = json.dumps(agent_configuration(base.plan, stack=base.settings.stack, role="vectors"), sort_keys=True)
+    agent = ""
+    if base.plan.monitoring.kind == "cloud":
+        agent = json.dumps(agent_configuration(base.plan, stack=base.settings.stack, role="vectors"), sort_keys=True)
     memory_gb = next(each.memory_gb for each in instances("aws", "ec2") if each.name == spec.instance_class)
 
     def write(known: dict[str, str]) -> str:
@@ -89,7 +100,9 @@ def _write_user_data(base: Foundation, start: NodeStart) -> pulumi.Output[str]:
                     key_source=known["key"],
                     authority_certificate_arn=known["certificate"],
                     authority_key_arn=known["authority"],
+                    bucket=known["bucket"],
                     agent_configuration=agent,
+                    datadog=watch_machine(base, known),
                 )
             )
         )
@@ -99,4 +112,6 @@ def _write_user_data(base: Foundation, start: NodeStart) -> pulumi.Output[str]:
         key=base.credentials.secret_arns[QDRANT_SECRET],
         certificate=start.authority.certificate_arn,
         authority=start.authority.key_arn,
+        bucket=backup.dumps_bucket,
+        **{f"secret {name}": arn for name, arn in base.credentials.secret_arns.items() if name == DATADOG_SECRET},
     ).apply(write)

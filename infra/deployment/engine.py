@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,11 +62,23 @@ class DeployedStack:
             changes={op: count for op, count in counts.items() if op in DONE}, disruptive=tuple(progress.disruptive)
         )
 
-    def up(self, *, total: int = 0) -> Mapping[str, int]:
-        """Make the stack what its program says; returns the steps taken. Raises EngineFailed."""
+    def up(
+        self, *, total: int = 0, program: Callable[[], None] | None = None, targets: Sequence[str] = ()
+    ) -> Mapping[str, int]:
+        """Make the stack what its program says; returns the steps taken. Raises EngineFailed.
+
+        With `program`, which runs in this process, and `targets`, patterns of URNs, only what both name is touched.
+        """
         progress = Progress(self.name, self._say, total=total)
         with _explained(self.name, "update", progress):
-            self._stack.up(on_event=progress, color="never", show_secrets=False, suppress_outputs=True)
+            self._stack.up(
+                on_event=progress,
+                color="never",
+                show_secrets=False,
+                suppress_outputs=True,
+                program=program,
+                target=list(targets) or None,
+            )
         return progress.changes
 
     def destroy(self) -> Mapping[str, int]:

@@ -52,11 +52,44 @@ class NotDeployed(BadRequest):
         super().__init__(f"stack {stack} is not deployed: `reme-deploy up {stack}` deploys it")
 
 
+class NoImageTool(DeploymentError):
+    """Nothing here builds images; `found` says of each tool why not."""
+
+    def __init__(self, found: Sequence[str]) -> None:
+        super().__init__(
+            f"nothing here can build an image: {'; '.join(found)}. Install or start one of them, push the image from "
+            "another machine and give --no-image, or name one that the cluster can pull in `service.image`"
+        )
+
+
+class ImageFailed(DeploymentError):
+    """An image was not built or not pushed; the tool's own lines were shown before."""
+
+    def __init__(self, image: str, action: str, said: str) -> None:
+        super().__init__(f"image {image}: {action} failed: {said}")
+
+
+class ImageMissing(BadRequest):
+    """A version has no image in the stack's registry."""
+
+    def __init__(self, stack: str, version: str) -> None:
+        super().__init__(
+            f"{stack}: its registry has no image {version}: `reme-deploy image {stack} --version {version}` pushes one"
+        )
+
+
 class NotHealthy(DeploymentError):
     """A version that was put in its place does not get healthy."""
 
     def __init__(self, what: str, limit_s: float) -> None:
         super().__init__(f"{what} is not healthy after {limit_s:.0f} s")
+
+
+class GivenUp(DeploymentError):
+    """A host tried a version and went on with the one before."""
+
+    def __init__(self, version: str, status: str) -> None:
+        super().__init__(f"the host gave version {version} up ({status}) and runs as before; its log says why")
 
 
 class RollbackFailed(DeploymentError):

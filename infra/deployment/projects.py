@@ -63,11 +63,12 @@ def open_project(start: Path) -> Project:
         if (folder / PROJECT_FILE).is_file():
             place = _read_yaml(folder / PROJECT_FILE).get("stackConfigDir") or "."
             found = sorted((folder / place).glob("Pulumi.*.yaml"))
-            return Project(folder=folder, stacks=tuple(_read_stack(path) for path in found))
+            return Project(folder=folder, stacks=tuple(read_stack_file(path) for path in found))
     raise BadRequest(f"there is no {PROJECT_FILE} in {start} nor above it: name the project's folder with --project")
 
 
-def _read_stack(path: Path) -> StackFile:
+def read_stack_file(path: Path) -> StackFile:
+    """A stack's file by its path; raises BadRequest where it cannot be read."""
     config = _read_yaml(path).get("config") or {}
     if not isinstance(config, dict):
         raise BadRequest(f"{path}: config is {config!r}; valid: an object")

@@ -1,7 +1,7 @@
 """One stack's new version: brought in under its strategy, watched, and taken back; and the way back by hand."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pulumi.automation import UpdateSummary
@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from infra.deployment.engine import DeployedStack, decode_config
 from infra.deployment.errors import BadRequest, DeploymentError, NotDeployed, RolledBack
 from infra.deployment.health import is_outside, sample_health
+from infra.deployment.host_changes import HostChange
 from infra.deployment.rollout import Clock, MonotonicClock, Rollout, RolloutPolicy, Traffic
 from infra.deployment.target_groups import connect_target_group
-from infra.deployment.weights import VERSION, BalancedTraffic, Look, ReplacedTraffic
+from infra.deployment.weights import VERSION, AwaitTakeover, BalancedTraffic, Look, ReplacedTraffic
 from infra.settings import ServiceSettings, StackSettings
 from infra.tagging import PROJECT
 
@@ -45,8 +46,9 @@ class Promotion:
             )
         if version == self.service.version and not self._is_whole_on_green(version):
             raise BadRequest(f"{name} runs version {version} already")
-        health_url = str(self._outputs().get("health_url") or "")
-        if self.service.strategy == "rolling" and watched and not is_outside(health_url):
+        outputs = self._outputs()
+        tells = is_outside(str(outputs.get("health_url") or "")) or outputs.get("host_changes")
+        if self.service.strategy == "rolling" and watched and not tells:
             raise BadRequest(
                 f"{name} answers on its own machine only, and its health cannot be watched: give --no-watch"
             )
@@ -84,17 +86,35 @@ class Promotion:
         return f"replace version {self.service.version} by {version or self._find_former()}"
 
     def _replace(self, version: str, policy: RolloutPolicy) -> None:
-        url = str(self._outputs()["health_url"])
+        outputs = self._outputs()
+        url, association_id = str(outputs["health_url"]), str(outputs.get("host_changes") or "")
+        asked = is_outside(url)
+        if not asked:
+            self._tell(
+                "answers on its own machine only: its host tells whether it takes the version, and no watch follows"
+            )
+            policy = replace(policy, watch_s=0)
         traffic = ReplacedTraffic(
             self.stack,
             self.service.version,
             version,
-            lambda: sample_health(url),
+            (lambda: sample_health(url)) if asked else None,
             self.clock,
             limit_s=policy.start_s,
             poll_s=policy.poll_s,
+            await_takeover=self._follow_host(association_id, policy) if association_id else None,
         )
         self._run(version, traffic, policy)
+
+    def _follow_host(self, association_id: str, policy: RolloutPolicy) -> AwaitTakeover:
+        """What waits for the host itself: an update ends before the host has taken a version over."""
+        change = HostChange(association_id, self.settings.region)
+
+        def follow(version: str) -> None:
+            self._tell(f"waiting for the host to take version {version} over")
+            change.await_takeover(version, self.clock, limit_s=policy.start_s, poll_s=policy.poll_s)
+
+        return follow
 
     def _shift(self, version: str, policy: RolloutPolicy) -> None:
         traffic = self._balanced()

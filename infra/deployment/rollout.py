@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from infra.deployment.errors import BadRequest, NotHealthy, RollbackFailed
+from infra.deployment.errors import BadRequest, GivenUp, NotHealthy, RollbackFailed
 
 FAILED_CHECKS = 3
 """Health checks in a row after which a target is unhealthy (§6.2, unhealthy_threshold)."""
@@ -31,7 +31,7 @@ class Traffic(Protocol):
     def set_weights(self, blue: int, green: int) -> None:
         """Give blue and green these percents of the traffic; returns when it holds.
 
-        Raises NotHealthy where the version that gets it turns out not to answer.
+        Raises NotHealthy where the version that gets it turns out not to answer, GivenUp where its host refused it.
         """
         ...
 
@@ -194,7 +194,7 @@ class Rollout:
         """Give green its share and watch it; returns why it failed."""
         try:
             self._traffic.set_weights(100 - percent, percent)
-        except NotHealthy as error:
+        except (NotHealthy, GivenUp) as error:
             return str(error)
         return self._watch()
 

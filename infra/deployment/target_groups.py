@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.deployment.errors import DeploymentError
 from infra.deployment.rollout import HealthSample
+from infra.deployment.sdk import connect
 
 NAMESPACE = "AWS/ApplicationELB"
 PERIOD_S = 60
@@ -24,7 +25,7 @@ class TargetGroup:
 
     def __init__(self, arn: str, region: str, *, since: datetime | None = None) -> None:
         self._arn = arn
-        self._balancing, self._metrics = _connect("elbv2", region), _connect("cloudwatch", region)
+        self._balancing, self._metrics = connect("elbv2", region), connect("cloudwatch", region)
         self._read_until = _floor(since or datetime.now(UTC))
         self._dimensions: list[dict[str, str]] = []
 
@@ -33,7 +34,7 @@ class TargetGroup:
 
         Raises DeploymentError where AWS does not answer.
         """
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see _connect
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see sdk.connect
 
         try:
             found = self._balancing.describe_target_health(TargetGroupArn=self._arn)["TargetHealthDescriptions"]
@@ -83,14 +84,3 @@ def connect_target_group(arn: str, region: str) -> Callable[[], HealthSample]:
 
 def _floor(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
-
-
-def _connect(service: str, region: str) -> Any:
-    # Only the strategies blue-green and canary need the SDK.
-    try:
-        import boto3  # noqa: PLC0415
-    except ModuleNotFoundError:
-        raise DeploymentError(
-            "the strategies blue-green and canary need the package boto3: pip install 'reme-cloud[infra]'"
-        ) from None
-    return boto3.client(service, region_name=region)

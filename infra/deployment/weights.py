@@ -12,6 +12,8 @@ GREEN_VERSION = f"{PROJECT}:service.green_version"
 CANARY_PERCENT = f"{PROJECT}:service.canary_percent"
 
 Look = Callable[[], HealthSample]
+AwaitTakeover = Callable[[str], None]
+"""Waits until a version that was deployed has its place; raises GivenUp or NotHealthy where it does not get it."""
 
 
 class BalancedTraffic:
@@ -57,41 +59,49 @@ class BalancedTraffic:
 
 
 class ReplacedTraffic:
-    """One version after the other at the same place, for the strategy rolling: all or nothing."""
+    """One version after the other at the same place, for the strategy rolling: all or nothing.
+
+    `look` is None where nobody can ask the service from here: then `await_takeover` alone tells.
+    """
 
     def __init__(
         self,
         stack: DeployedStack,
         former: str,
         version: str,
-        look: Look,
+        look: Look | None,
         clock: Clock,
         *,
         limit_s: float,
         poll_s: float,
+        await_takeover: AwaitTakeover | None = None,
     ) -> None:
         self._stack, self._former, self._version, self._look = stack, former, version, look
+        self._await_takeover = await_takeover
         self._clock, self._limit_s, self._poll_s = clock, limit_s, poll_s
 
     def set_weights(self, blue: int, green: int) -> None:  # noqa: ARG002 - all or nothing
         """Put the new version in the place of the former one, or the other way round; waits until it answers.
 
-        Raises NotHealthy where it does not.
+        Raises NotHealthy where it does not, GivenUp where its host went on with the other.
         """
         version = self._version if green else self._former
         self._stack.configure(VERSION, version)
         self._stack.up()
-        await_health(
-            self._look,
-            self._clock,
-            limit_s=self._limit_s,
-            poll_s=self._poll_s,
-            what=f"{self._stack.name}: version {version}",
-        )
+        if self._await_takeover is not None:
+            self._await_takeover(version)
+        if self._look is not None:
+            await_health(
+                self._look,
+                self._clock,
+                limit_s=self._limit_s,
+                poll_s=self._poll_s,
+                what=f"{self._stack.name}: version {version}",
+            )
 
     def read_health(self) -> HealthSample:
-        """What is seen of the version that runs."""
-        return self._look()
+        """What is seen of the version that runs; healthy where nobody can ask, since it took its place."""
+        return self._look() if self._look is not None else HealthSample(healthy=True)
 
 
 def await_health(look: Look, clock: Clock, *, limit_s: float, poll_s: float, what: str) -> None:

@@ -26,6 +26,7 @@ RDS_AUTHORITIES_URL = "https://truststore.pki.rds.amazonaws.com/global/global-bu
 """Those of RDS in every region (RDS User Guide, "Using SSL/TLS to encrypt a connection"; read 2026-11)."""
 ADMIN_VARIABLE = "ADMIN_KEY"
 AUTHORITY_VARIABLE = "VECTOR_AUTHORITY"
+AUTHORITY_SOURCE_VARIABLE = "VECTOR_AUTHORITY_SOURCE"
 AUTHORITIES_URL_VARIABLE = "DATABASE_AUTHORITIES_URL"
 """What the preparation before a start is told; none is a setting of the service."""
 ADMIN_SECRET = "admin"  # noqa: S105 - a name
@@ -34,6 +35,7 @@ DATABASE_SECRET = "database"  # noqa: S105
 CACHE_SECRET = "cache"  # noqa: S105
 LLM_SECRET = "llm"  # noqa: S105
 EMBEDDING_SECRET = "embedding"  # noqa: S105
+DATADOG_SECRET = "datadog"  # noqa: S105
 _LOOPBACK = "127.0.0.1"
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a container, whose network decides who reaches it
 _SERVERS = {"qdrant": "qdrant", "elasticsearch": "elasticsearch", "chromadb": "chroma"}
@@ -132,8 +134,10 @@ def configure_service(
 
 
 def name_secrets(plan: RegionPlan) -> tuple[str, ...]:
-    """The names of a region's secrets but for AUTHORITY_SECRET, whatever the addresses."""
-    return tuple(sorted({*dict(_name_secrets(plan)).values(), ADMIN_SECRET}))
+    """The names of a region's secrets but for AUTHORITY_SECRET, whatever the addresses; those of others than the
+    service among them."""
+    beside = {DATADOG_SECRET} if plan.monitoring.kind == "datadog" else set()
+    return tuple(sorted({*dict(_name_secrets(plan)).values(), ADMIN_SECRET, *beside}))
 
 
 def _name_variable(setting: str) -> str:

@@ -7,7 +7,7 @@ and WORKING_DIR as the one volume that is written.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from infra.service.configuration import ServiceSettings
+from infra.service.configuration import AUTHORITY_SOURCE_VARIABLE, AUTHORITY_VARIABLE, ServiceSettings
 from infra.service.delivery import locate_secrets, write_preparation
 
 COMMAND = ("serve",)
@@ -31,13 +31,23 @@ class ContainerContent:
     command: tuple[str, ...] = COMMAND
 
 
-def describe_container(settings: ServiceSettings, sources: Mapping[str, str]) -> ContainerContent:
-    """The content of a container; `sources` has the place of each secret by its name. Raises `MissingSecret`."""
+def describe_container(
+    settings: ServiceSettings, sources: Mapping[str, str], *, awaits: bool = False
+) -> ContainerContent:
+    """The content of a container; `sources` has the place of each secret by its name. Raises `MissingSecret`.
+
+    With `awaits` the preparation itself reads the vector store's authority from its place, an ARN, and waits for it:
+    ECS starts no container of a task with a secret that is still empty, and counts the task as failed.
+    """
     places = locate_secrets(settings, sources)
+    given = {variable: places[variable] for variable in settings.preparation_secrets}
+    awaited = {}
+    if awaits and AUTHORITY_VARIABLE in given:
+        awaited[AUTHORITY_SOURCE_VARIABLE] = given.pop(AUTHORITY_VARIABLE)
     return ContainerContent(
         environment=settings.environment,
         secrets={variable: places[variable] for variable in settings.secrets},
-        preparation_environment=settings.preparation,
-        preparation_secrets={variable: places[variable] for variable in settings.preparation_secrets},
+        preparation_environment={**settings.preparation, **awaited},
+        preparation_secrets=given,
         preparation=("python", "-c", write_preparation()),
     )

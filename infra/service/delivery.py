@@ -9,11 +9,15 @@ from infra.service.configuration import (
     ADMIN_VARIABLE,
     AUTHORITIES_FILE,
     AUTHORITIES_URL_VARIABLE,
+    AUTHORITY_SOURCE_VARIABLE,
     AUTHORITY_VARIABLE,
     ServiceSettings,
 )
 from infra.service.rendering import render
 
+AUTHORITY_PATIENCE_S = 1800
+"""Ours: the first node of a vector store has its packages installed and its authority stored in minutes."""
+AUTHORITY_POLL_S = 5
 _PINNED = re.compile(r"[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -87,6 +91,9 @@ def write_preparation() -> str:
         "prepare.py",
         admin=ADMIN_VARIABLE,
         authority=AUTHORITY_VARIABLE,
+        authority_source=AUTHORITY_SOURCE_VARIABLE,
+        patience_s=AUTHORITY_PATIENCE_S,
+        poll_s=AUTHORITY_POLL_S,
         authorities_url=AUTHORITIES_URL_VARIABLE,
         authorities_file=AUTHORITIES_FILE,
     )

@@ -1,17 +1,21 @@
-"""User data of the single host: the service, what stands beside it, and how a new release takes over.
+"""User data of the single host: what runs the service, what stands beside it, and how a release takes over.
 
 The release is installed into a folder of its own, tried on the store and switched to by a link; `reme-install` does
-so at the first start and at each upgrade. Secrets are fetched when a unit starts, into a file in RAM.
+so at the first start and at each change (`infra.service.upkeep`). Which release with which settings is not in the user
+data but in a file of the bucket: a change of them is no change of the machine. Secrets are fetched when a unit starts,
+into a file in RAM.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from infra.datadog import DATADOG_PACKAGE, START_AGENT, MachineAgent, write_machine_agent
 from infra.facts import QDRANT_PORT, SERVICE_UID
-from infra.service.configuration import ADMIN_VARIABLE, AUTHORITY_VARIABLE, WORKING_DIR, ServiceSettings
-from infra.service.delivery import InvalidDelivery, Release, check_image, locate_secrets, write_preparation
-from infra.service.rendering import render, write_cloud_config, write_environment, write_json
+from infra.service.configuration import ADMIN_VARIABLE, AUTHORITY_VARIABLE, WORKING_DIR
+from infra.service.delivery import InvalidDelivery, MissingSecret, check_image, write_preparation
+from infra.service.dumps import list_dump_timers, write_dump_units
+from infra.service.rendering import render, write_cloud_config, write_json
 from sizing.plan import RegionPlan
 
 PYTHON = "python3.12"
@@ -24,6 +28,8 @@ SCRAPE_PATH = "/etc/reme/cloudwatch-scrape.yaml"
 TRIAL_PORT = 8003
 PATIENCE_S = 180
 """How long a release may take until it answers: weights are loaded, and a migration was done before."""
+DISK_PATIENCE_S = 900
+"""Ours: a host that replaces another gets the disk after that one has ended its service and has stopped."""
 _QDRANT_USER_ID, _PROXY_USER_ID = 10002, 10003
 _RESERVE_GB = 0.5
 """What the plan counts beside the vectors for a server of them on the host (`sizing.capacity`)."""
@@ -36,17 +42,17 @@ _MB_PER_GB = 1000
 class HostDelivery:
     """What a host gets.
 
-    `secret_sources` has the ARN of each secret by its name (`locate_secrets`). `volume_id` is the EBS volume of the
-    data. With a `domain` Caddy answers at 443 with a certificate that it gets itself, and tells `email` of trouble;
-    without one the service listens at 127.0.0.1 alone and is reached through a port that SSM forwards. `proxy_image`
-    and `vector_image` are pinned by digests. `agent_configuration` is the CloudWatch agent's, in JSON,
-    `scrape_configuration` that of its scraper, in YAML.
+    `arguments_url` is the s3:// address of `upkeep.write_arguments`, and `secret_sources` has the ARN of each secret by
+    its name, for what stands beside the service. `volume_id` is the EBS volume of the data. With a `domain` Caddy
+    answers at 443 with a certificate that it gets itself, and tells `email` of trouble; without one the service listens
+    at 127.0.0.1 alone and is reached through a port that SSM forwards. `proxy_image` and `vector_image` are pinned by
+    digests. `agent_configuration` is the CloudWatch agent's, in JSON, `scrape_configuration` that of its scraper, in
+    YAML. `datadog` is Datadog's agent, where that watches.
     """
 
     plan: RegionPlan
-    settings: ServiceSettings
+    arguments_url: str
     secret_sources: Mapping[str, str]
-    release: Release
     volume_id: str
     domain: str = ""
     email: str = ""
@@ -54,6 +60,7 @@ class HostDelivery:
     vector_image: str = ""
     agent_configuration: str = ""
     scrape_configuration: str = ""
+    datadog: MachineAgent | None = None
 
 
 def write_host_user_data(delivery: HostDelivery) -> str:
@@ -61,15 +68,17 @@ def write_host_user_data(delivery: HostDelivery) -> str:
 
     The text has no secret. The same delivery gives the same text, so that an unchanged host is left alone.
     """
-    plan, release = delivery.plan, delivery.release
+    plan = delivery.plan
     port = plan.balancer.target_port
     if not delivery.volume_id.startswith("vol-"):
         raise InvalidDelivery("volume_id", delivery.volume_id, "the id of an EBS volume, such as vol-0a1b2c")
+    if not delivery.arguments_url.startswith("s3://"):
+        raise InvalidDelivery("arguments_url", delivery.arguments_url, "an address that begins with s3://")
     files = {
         "/usr/local/libexec/reme/fetch-secrets": render("fetch_secrets.py"),
         "/usr/local/libexec/reme/prepare.py": write_preparation(),
         "/usr/local/libexec/reme/mount-volume": render(
-            "mount_volume.sh", device=name_device(delivery.volume_id), folder=WORKING_DIR, patience_s=PATIENCE_S
+            "mount_volume.sh", device=name_device(delivery.volume_id), folder=WORKING_DIR, patience_s=DISK_PATIENCE_S
         ),
         "/usr/local/sbin/reme-install": render(
             "install_release.sh",
@@ -80,14 +89,10 @@ def write_host_user_data(delivery: HostDelivery) -> str:
             health_path=plan.balancer.health_path,
             patience_s=PATIENCE_S,
         ),
-        "/usr/local/sbin/reme-configure": render(
-            "change_settings.sh", port=port, health_path=plan.balancer.health_path, patience_s=PATIENCE_S
-        ),
-        "/etc/reme/environment": write_environment(delivery.settings),
-        "/etc/reme/secrets.json": write_json(locate_secrets(delivery.settings, delivery.secret_sources)),
         "/etc/logrotate.d/reme": render("logrotate"),
         "/etc/systemd/system/reme-updates.service": render("updates.service"),
         "/etc/systemd/system/reme-updates.timer": render("updates.timer"),
+        **write_dump_units(),
     }
     packages, folders, beside, after = list(PACKAGES), {}, [], []
     if plan.vector_store.placement == "same-host":
@@ -106,6 +111,11 @@ def write_host_user_data(delivery: HostDelivery) -> str:
         packages.append(AGENT_PACKAGE)
     if delivery.scrape_configuration:
         files[SCRAPE_PATH] = delivery.scrape_configuration
+    commands = [["/usr/local/sbin/reme-first-start"]]
+    if delivery.datadog is not None:
+        files |= write_machine_agent(delivery.datadog)
+        packages.append(DATADOG_PACKAGE)
+        commands += START_AGENT
     for trial in (False, True):
         name = "reme-trial" if trial else "reme"
         files[f"/etc/systemd/system/{name}.service"] = render(
@@ -126,10 +136,12 @@ def write_host_user_data(delivery: HostDelivery) -> str:
         folders=folders,
         beside=[*(["docker.service"] if beside or after else []), *beside],
         after=after,
+        timers=("reme-updates.timer", *list_dump_timers()),
         agent=bool(delivery.agent_configuration),
-        release=release.arguments,
+        arguments_url=delivery.arguments_url,
+        patience_s=PATIENCE_S,
     )
-    return write_cloud_config(files, packages=packages, commands=[["/usr/local/sbin/reme-first-start"]])
+    return write_cloud_config(files, packages=packages, commands=commands)
 
 
 def name_device(volume_id: str) -> str:
@@ -168,6 +180,8 @@ def _write_vector_server(delivery: HostDelivery) -> dict[str, str]:
         **shared,
         **limits,
     )
+    if not delivery.secret_sources.get("qdrant"):
+        raise MissingSecret("qdrant")
     sources = {"QDRANT__SERVICE__API_KEY": delivery.secret_sources["qdrant"]}
     return {unit: text, "/etc/reme/qdrant.secrets.json": write_json(sources)}
 

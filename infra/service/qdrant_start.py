@@ -9,6 +9,7 @@ import json
 import math
 from dataclasses import dataclass
 
+from infra.datadog import DATADOG_PACKAGE, START_AGENT, MachineAgent, write_machine_agent
 from infra.facts import QDRANT_PEER_PORT, QDRANT_PORT, SNAPSHOTS_PREFIX
 from infra.service.delivery import InvalidDelivery, check_image
 from infra.service.host_start import AGENT_PACKAGE, AGENT_PATH, PATIENCE_S, QDRANT_ENVIRONMENT, name_device
@@ -35,7 +36,8 @@ class QdrantNode:
     `name` and `cluster_name` are in the private zone, `address` is the node's own there. `memory_gb` is the machine's.
     `key_source` is the ARN of the API key's secret, `authority_certificate_arn` and `authority_key_arn` those of two
     secrets that are empty at first; the first node's role may write both, the others' read them. With `bucket`
-    snapshots go to `bucket_prefix` in it. `agent_configuration` is the CloudWatch agent's, in JSON.
+    snapshots go to `bucket_prefix` in it. `agent_configuration` is the CloudWatch agent's, in JSON; `datadog` is
+    Datadog's agent, where that watches.
     """
 
     spec: VectorStoreSpec
@@ -53,6 +55,7 @@ class QdrantNode:
     authority_key_arn: str
     bucket: str = ""
     agent_configuration: str = ""
+    datadog: MachineAgent | None = None
     bucket_prefix: str = SNAPSHOTS_PREFIX
 
 
@@ -114,10 +117,15 @@ def write_node_user_data(node: QdrantNode) -> str:
     if node.agent_configuration:
         files[AGENT_PATH] = node.agent_configuration
         packages.append(AGENT_PACKAGE)
+    commands = [["/usr/local/sbin/reme-first-start"]]
+    if node.datadog is not None:
+        files |= write_machine_agent(node.datadog)
+        packages.append(DATADOG_PACKAGE)
+        commands += START_AGENT
     files["/usr/local/sbin/reme-first-start"] = render(
         "first_node_start.sh", user=USER_ID, folder=FOLDER, timers=timers, agent=bool(node.agent_configuration)
     )
-    return write_cloud_config(files, packages=packages, commands=[["/usr/local/sbin/reme-first-start"]])
+    return write_cloud_config(files, packages=packages, commands=commands)
 
 
 def _write_server(node: QdrantNode) -> str:

@@ -1,69 +1,81 @@
-"""What is done to a host that runs: SSM documents that bring it another release or other settings.
+"""What is done to a host that runs: the SSM document that brings it another release or other settings.
 
-User data are read at a machine's first start alone. An association of the settings' document carries changes to a
-host that stands; its parameters are `encode_settings`.
+User data are read at a machine's first start alone, so they name neither. A host is told both at once: AWS applies
+several associations of an instance in no promised order, and settings that only a new release knows must not be tried
+with the old one.
 """
 
 import base64
+import json
 from collections.abc import Mapping
 
+from infra.errors import InfraError
 from infra.service.configuration import ServiceSettings
-from infra.service.delivery import locate_secrets
+from infra.service.delivery import Release, locate_secrets
 from infra.service.rendering import write_environment, write_json
 
 TIMEOUT_S = 3600
-_RELEASE = {
+MOST_DOCUMENT_BYTES = 65_536
+"""What Systems Manager takes as a document with the parameters that it is run with (CreateDocument, "Content")."""
+_PARAMETERS = {
     "Version": ("Release to install", r"^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$"),
     "WheelUrl": ("Address of its wheel, s3:// or https://", r"^(s3|https)://[A-Za-z0-9._~/%+-]+\.whl$"),
     "WheelSha256": ("SHA-256 of the wheel", r"^[0-9a-f]{64}$"),
     "RequirementsUrl": ("Address of its list of requirements", r"^(s3|https)://[A-Za-z0-9._~/%+-]+$"),
-}
-_SETTINGS = {
     "Environment": ("The settings, in base64", r"^[A-Za-z0-9+/=]+$"),
     "Secrets": ("Where the secrets are, in base64", r"^[A-Za-z0-9+/=]+$"),
 }
+_COMMANDS = (
+    # A new machine's first start does the same; afterwards there is nothing left to change.
+    "cloud-init status --wait >/dev/null || true",
+    " ".join(["/usr/local/sbin/reme-install", *(f"'{{{{ {name} }}}}'" for name in _PARAMETERS)]),
+)
 
 
-def write_upgrade_document() -> str:
-    """An SSM document of type Command that brings a host to another release, in JSON."""
-    return _write_document(
-        "Install a release of the memory service, try it, switch to it or give it up", "reme-install", _RELEASE
-    )
+class ChangeTooLong(InfraError):
+    """A host cannot be told so much."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(
+            f"the settings and the release have {size_bytes} bytes with the document that carries them, and Systems "
+            f"Manager takes {MOST_DOCUMENT_BYTES}: shorten reme-cloud:service.settings"
+        )
 
 
-def write_settings_document() -> str:
-    """An SSM document of type Command that gives the service on a host other settings, in JSON."""
-    return _write_document(
-        "Give the memory service other settings, or the former ones where it does not answer",
-        "reme-configure",
-        _SETTINGS,
-    )
-
-
-def encode_settings(settings: ServiceSettings, sources: Mapping[str, str]) -> dict[str, str]:
-    """The parameters of the settings' document; without a secret's value. Raises `MissingSecret`."""
-    texts = {
-        "Environment": write_environment(settings),
-        "Secrets": write_json(locate_secrets(settings, sources)),
-    }
-    return {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
-
-
-def _write_document(description: str, program: str, parameters: Mapping[str, tuple[str, str]]) -> str:
-    command = " ".join([f"/usr/local/sbin/{program}", *(f"'{{{{ {name} }}}}'" for name in parameters)])
+def write_change_document() -> str:
+    """An SSM document of type Command that gives a host a release and settings, in JSON."""
     step = {
         "action": "aws:runShellScript",
         "name": "run",
-        "inputs": {"timeoutSeconds": str(TIMEOUT_S), "runCommand": [command]},
+        "inputs": {"timeoutSeconds": str(TIMEOUT_S), "runCommand": list(_COMMANDS)},
     }
     return write_json(
         {
             "schemaVersion": "2.2",
-            "description": description,
+            "description": "Give the memory service a release and settings, or the former ones where it is unhealthy",
             "parameters": {
                 name: {"type": "String", "description": text, "allowedPattern": pattern}
-                for name, (text, pattern) in parameters.items()
+                for name, (text, pattern) in _PARAMETERS.items()
             },
             "mainSteps": [step],
         }
     )
+
+
+def write_change_parameters(release: Release, settings: ServiceSettings, sources: Mapping[str, str]) -> dict[str, str]:
+    """The document's parameters in the order of `reme-install`'s arguments; without a secret's value.
+
+    `sources` has the address of each secret by its name. Raises `MissingSecret` or `ChangeTooLong`.
+    """
+    texts = (write_environment(settings), write_json(locate_secrets(settings, sources)))
+    values = (*release.arguments, *(base64.b64encode(text.encode()).decode() for text in texts))
+    found = dict(zip(_PARAMETERS, values, strict=True))
+    size_bytes = len(write_change_document().encode()) + len(json.dumps(found).encode())
+    if size_bytes > MOST_DOCUMENT_BYTES:
+        raise ChangeTooLong(size_bytes)
+    return found
+
+
+def write_arguments(parameters: Mapping[str, str]) -> str:
+    """The parameters one a line, as a first start reads them."""
+    return "".join(f"{parameters[name]}\n" for name in _PARAMETERS)

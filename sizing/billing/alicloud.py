@@ -5,7 +5,7 @@ Where no list price can be had the charge is still made: the report then says "n
 
 from sizing.billing.charge import CLASS, Bill
 from sizing.footprint import billed_stock_gb
-from sizing.measures import HOURS_PER_MONTH
+from sizing.measures import DAYS_PER_MONTH, HOURS_PER_MONTH
 
 IA_MINIMUM_DAYS = 30.0
 IA_MINIMUM_KB = 64.0
@@ -151,3 +151,23 @@ def hosted_zone(bill: Bill, resource: str, queries: float) -> None:
 def distribution(bill: Bill, resource: str, gb: float) -> None:
     """A CDN's traffic."""
     bill.add(resource, "cdn", "egress", gb, "GB", kind="usage", driver="requests")
+
+
+def key_instance(bill: Bill, resource: str, kind: str = "software") -> None:
+    """A KMS instance of one's own, software or hardware, paid by the day."""
+    bill.add(resource, "kms", f"{kind}-instance", DAYS_PER_MONTH, "day")
+
+
+def instance_keys(bill: Bill, resource: str, count: int) -> None:
+    """Keys in a KMS instance, paid by the day."""
+    bill.add(resource, "kms", "key", count * DAYS_PER_MONTH, "key-day")
+
+
+def instance_secrets(bill: Bill, resource: str, count: int) -> None:
+    """Secrets in a KMS instance, paid by the day."""
+    bill.add(resource, "kms", "secret", count * DAYS_PER_MONTH, "secret-day")
+
+
+def classic_balancer(bill: Bill, resource: str) -> None:
+    """A classic balancer (CLB)."""
+    bill.add(resource, "clb", "balancer", HOURS_PER_MONTH, "hour")

@@ -8,13 +8,14 @@ from sizing.billing.plan_usage import (
     Span,
     bill_hosts,
     bill_managed_qdrant,
+    index_backup_gb,
     log_gb,
+    scraped_samples,
     stored_logs_gb,
 )
 from sizing.footprint import ARCHIVE_AFTER_DAYS
 from sizing.plan import RegionPlan
 from sizing.sizer import SizedRegion
-from sizing.stores import qdrant_disk_gb
 
 NAT_GB_PER_CU = 1.0
 """A capacity unit of Alibaba's NAT gateway carries 1 GB an hour (its billing page)."""
@@ -71,7 +72,7 @@ def _bill_stores(bill: Bill, region: SizedRegion) -> None:
         alicloud.instance(bill, "vector_store/node", store.instance_class, store.nodes, driver="memories")
         alicloud.disk(bill, "vector_store/root-disk", plan.compute.root_disk_gb, store.nodes)
         alicloud.disk(bill, "vector_store/disk", store.disk_gb, store.nodes)
-        alicloud.snapshots(bill, "backup/vectors", qdrant_disk_gb(store.vectors, store.dimensions) / 1.5)
+        alicloud.snapshots(bill, "backup/vectors", index_backup_gb(region))
     elif store.placement == "managed":
         bill_managed_qdrant(bill, region)
 
@@ -108,3 +109,6 @@ def _bill_monitoring(bill: Bill, plan: RegionPlan) -> None:
     elif plan.monitoring.kind == "prometheus":
         alicloud.instance(bill, "monitoring/server", MONITORING_CLASSES["alicloud", plan.compute.architecture])
         alicloud.disk(bill, "monitoring/disk", MONITORING_DISK_GB)
+    elif plan.monitoring.kind == "managed-prometheus":
+        # Grafana of its Prometheus is shared and free; a workspace of one's own is not planned
+        bill.add("monitoring/workspace", "arms", "samples", scraped_samples(plan) / 1e6, "1M samples", kind="usage")

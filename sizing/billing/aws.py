@@ -24,6 +24,9 @@ IA_MINIMUM_DAYS = 30.0
 IA_MINIMUM_KB = 128.0
 """S3 bills an object in Standard-IA for 30 days and as 128 KB at least."""
 
+CHECK_OPTIONS = 2
+"""Of a health check over HTTPS every 10 s: both are optional features (Route 53 price page)."""
+
 CDN_STEPS = (
     ("egress:first-10tb", 10_240.0),
     ("egress:next-40tb", 40_960.0),
@@ -230,19 +233,6 @@ def stored_class(
     bill.add(resource, "s3", f"{name}-retrieval", retrieved_gb, "GB", kind="usage", driver=driver)
 
 
-def log_group(bill: Bill, resource: str, ingested_gb: float, stored_gb: float, scanned_gb: float = 0.0) -> None:
-    """A CloudWatch log group: GB taken in, GB kept, GB searched."""
-    bill.add(resource, "cloudwatch", "logs-ingested", ingested_gb, "GB", kind="usage", driver="requests")
-    bill.add(resource, "cloudwatch", "logs-archived", stored_gb, "GB-month", kind="usage", driver="requests")
-    bill.add(resource, "cloudwatch", "insights-scanned", scanned_gb, "GB", kind="usage", driver="requests")
-
-
-def alarms(bill: Bill, resource: str, count: int, metrics: int = 0) -> None:
-    """CloudWatch alarms of standard resolution and custom metrics."""
-    bill.add(resource, "cloudwatch", "alarm", count, "alarm-metric-month")
-    bill.add(resource, "cloudwatch", "metric", metrics, "metric-month")
-
-
 def keys(bill: Bill, resource: str, count: int, requests: float = 0.0) -> None:
     """KMS keys of our own and the requests to them."""
     bill.add(resource, "kms", "key", count, "key-month")
@@ -264,6 +254,12 @@ def hosted_zone(bill: Bill, resource: str, queries: float, zones: int = 1) -> No
     """A DNS zone and its standard queries."""
     bill.add(resource, "route53", "hosted-zone", zones, "zone-month")
     bill.add(resource, "route53", "queries", queries / 1e6, "1M queries", kind="usage", driver="requests")
+
+
+def health_check(bill: Bill, resource: str, options: int = CHECK_OPTIONS) -> None:
+    """A health check of an endpoint in AWS, and its options: fast and over HTTPS where nothing else is said."""
+    bill.add(resource, "route53", "health-check", 1, "check-month")
+    bill.add(resource, "route53", "health-check-option", options, "option-month")
 
 
 def distribution(bill: Bill, resource: str, gb: float, requests: float) -> None:
@@ -299,3 +295,8 @@ def endpoint(bill: Bill, resource: str, interfaces: int, gb: float) -> None:
     """Interface endpoints of a VPC, one per service and zone, and the GB that pass them."""
     bill.add(resource, "vpc-endpoint", "interface", interfaces * HOURS_PER_MONTH, "hour")
     bill.add(resource, "vpc-endpoint", "interface-data", gb, "GB", kind="usage", driver="requests")
+
+
+def kubernetes_cluster(bill: Bill, resource: str) -> None:
+    """An EKS cluster's control plane, of a version in standard support."""
+    bill.add(resource, "eks", "cluster", HOURS_PER_MONTH, "hour")

@@ -1,14 +1,14 @@
 """``reme-size``: plan and price a workload; the subcommands do the rest."""
 
 import sys
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from sizing.commands.amounts import FiniteAmount
 from sizing.commands.price_options import prices_option, rate_option
+from sizing.commands.subcommands import SubcommandGroup, run_program
 from sizing.commands.workload_options import GROUPS, GroupedOption, collect_document, workload_parameters
 from sizing.errors import InvalidWorkload, SizingError
 from sizing.messages import LANGUAGES, Language
@@ -33,18 +33,11 @@ SUBCOMMANDS = {
 """Module and one-line help of every subcommand; loaded when used, so that the report starts fast."""
 
 
-class SizeGroup(click.Group):
-    """The root command: loads subcommands when they are named, lists options under headings."""
+class SizeGroup(SubcommandGroup):
+    """The root command: lists options under headings."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return sorted(SUBCOMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in SUBCOMMANDS:
-            return None
-        command = getattr(import_module(SUBCOMMANDS[cmd_name][0]), cmd_name)
-        assert isinstance(command, click.Command)  # noqa: S101
-        return command
+    program = "reme-size"
+    subcommands = SUBCOMMANDS
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [*workload_parameters(), *super().get_params(ctx)]
@@ -60,8 +53,7 @@ class SizeGroup(click.Group):
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in sorted(SUBCOMMANDS.items())])
+        self.format_commands(ctx, formatter)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -225,23 +217,10 @@ def render_report(assessment: "Assessment", form: str, language: Language, *, de
     return to_text(assessment, language, details=details)
 
 
-def run(arguments: list[str] | None = None) -> None:
+def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: our errors become one line on stderr and their exit code."""
-    try:
-        code = cli.main(arguments, prog_name="reme-size", standalone_mode=False)
-    except click.exceptions.Abort:
-        code = 1
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except SizingError as error:
-        click.echo(f"reme-size: error: {error}", err=True)
-        code = error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 1
-    except Exception as error:
-        kind = type(error).__name__
-        click.echo(f"reme-size: failed: {kind}: {error}. This is a defect of reme-size, please report it.", err=True)
-        code = 1
-    raise SystemExit(code if isinstance(code, int) else 0)
+    run_program(cli, "reme-size", _explain, arguments)
+
+
+def _explain(error: Exception) -> tuple[str, int] | None:
+    return (str(error), error.exit_code) if isinstance(error, SizingError) else None

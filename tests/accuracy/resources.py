@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sizing.billing import aws
+from sizing.billing import aws, aws_monitoring
 from sizing.billing.aws import lcu_hours
 from sizing.billing.charge import CLASS, Bill
 from sizing.measures import HOURS_PER_MONTH
@@ -77,7 +77,7 @@ def _instance(built: Built, arguments: Arguments) -> None:
     hours = arguments.get("monthly_hrs", HOURS_PER_MONTH)
     aws.instance(built.bill, "", arguments["instance_type"], hours=hours, purchase=purchase)
     if arguments.get("monitoring"):
-        aws.alarms(built.bill, "", 0, metrics=DETAILED_METRICS)
+        aws_monitoring.alarms(built.bill, "", 0, metrics=DETAILED_METRICS)
     if arguments.get("cpu_credits") == "unlimited":
         hours = arguments.get("monthly_cpu_credit_hrs", 0) * arguments.get("vcpu_count", 0)
         aws.cpu_credits(built.bill, "", hours)
@@ -199,11 +199,11 @@ def _bucket(built: Built, arguments: Arguments) -> None:
 
 def _log_group(built: Built, arguments: Arguments) -> None:
     ingested, stored = arguments.get("monthly_data_ingested_gb", 0), arguments.get("storage_gb", 0)
-    aws.log_group(built.bill, "", ingested, stored, arguments.get("monthly_data_scanned_gb", 0))
+    aws_monitoring.log_group(built.bill, "", ingested, stored, arguments.get("monthly_data_scanned_gb", 0))
 
 
 def _alarm(built: Built, arguments: Arguments) -> None:
-    aws.alarms(built.bill, "", arguments["metrics"])
+    aws_monitoring.alarms(built.bill, "", arguments["metrics"])
 
 
 def _key(built: Built, _: Arguments) -> None:

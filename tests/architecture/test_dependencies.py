@@ -122,6 +122,7 @@ print("imported")
 """
 
 
+@pytest.mark.slow
 def test_importing_opens_nothing_and_reads_no_environment() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_PROBE, *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=False

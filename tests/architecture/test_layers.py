@@ -29,10 +29,23 @@ MAY_IMPORT = {
         "settings",
         "telemetry",
     },
+    "backup_places": {"assembly", "backends", "servers", "service", "domain", "errors", "settings"},
     "servers": {"backends", "service", "ports", "domain", "errors", "settings"},
     "providers": {"backends", "domain", "settings"},
     "mcp": {"mcp", "api", "service", "ports", "domain", "errors", "settings", "telemetry"},
-    "commands": {"commands", "api", "assembly", "main", "mcp", "service", "domain", "errors", "settings", "telemetry"},
+    "commands": {
+        "commands",
+        "api",
+        "assembly",
+        "backup_places",
+        "main",
+        "mcp",
+        "service",
+        "domain",
+        "errors",
+        "settings",
+        "telemetry",
+    },
 }
 """Which parts of the package each part may import; `main` may import all, and is with `assembly` the composition root."""
 

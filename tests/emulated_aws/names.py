@@ -2,6 +2,9 @@
 
 import re
 
+MADE_UP = "made-up-"
+"""How ids begin of what is planned only: no emulator has it."""
+
 
 def snake(name: str) -> str:
     """The name in snake case."""

@@ -20,9 +20,9 @@ from google.protobuf import empty_pb2, struct_pb2
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from tests.emulated_aws.names import camel
+from infra.preview.offline.serving import serve
+from tests.emulated_aws.names import MADE_UP, camel
 from tests.emulated_aws.refusals import Refused
-from tests.emulated_aws.serving import serve
 from tests.emulated_aws.terraform import State, TerraformProvider
 from tests.emulated_aws.tokens import NAMED_BY, RENAMED, UNNAMED, WHOLE, find_differences, find_type
 from tests.emulated_aws.values import UNKNOWN, UNKNOWN_PULUMI, block_to_pulumi, type_of
@@ -81,12 +81,17 @@ class EmulatedAws(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: Any, context: Any) -> Any:
         with self._refusing(context, request.urn):
             type_, prior = self._type(request.urn), self._load(request.olds)
-            planned, answer = self._terraform.plan(type_, prior, MessageToDict(request.news))
+            inputs = MessageToDict(request.news)
+            planned, answer = self._terraform.plan(type_, prior, inputs)
             known = prior.values or {}
             differing = {name for name in planned if planned[name] != known.get(name)}
-            for name in sorted(differing & find_differences(type_)):
+            # what the program changed is a change, whatever the emulator keeps of it
+            emulated = find_differences(type_) - self._terraform.compare(
+                type_, MessageToDict(request.old_inputs), inputs
+            )
+            for name in sorted(differing & emulated):
                 self._note(f"EMULATED {type_} {name}")
-            changed = sorted(differing - find_differences(type_))
+            changed = sorted(differing - emulated)
             replacing = sorted({path.steps[0].attribute_name for path in answer.requires_replace} & set(changed))
             if changed:
                 self._note(f"DIFFERS {request.urn}: {changed} replacing={replacing}")
@@ -212,7 +217,7 @@ def _make_up(type_: Any) -> Any:
     """A value for what nobody computes."""
     if isinstance(type_, list):
         return {} if type_[0] in ("map", "object") else []
-    return {"bool": False, "number": 0}.get(type_, f"made-up-{uuid.uuid4().hex}")
+    return {"bool": False, "number": 0}.get(type_, f"{MADE_UP}{uuid.uuid4().hex}")
 
 
 def _struct(values: dict[str, Any]) -> Any:

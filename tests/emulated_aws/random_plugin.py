@@ -9,7 +9,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from tests.emulated_aws.serving import serve
+from infra.preview.offline.serving import serve
 
 VERSION = "4.21.4"
 

@@ -47,7 +47,8 @@ def find_engine() -> Path:
     return built
 
 
-def _find_provider() -> Path:
+def find_provider() -> Path:
+    """Terraform's AWS provider. Raises ServerMissing."""
     # The version's folder may be a link into a mirror, which `**` does not follow.
     place = PLACE / "aws-plugin" / "terraform" / ".terraform" / "providers"
     found = sorted(place.glob("*/hashicorp/aws/*/*/terraform-provider-aws_v*"))
@@ -73,7 +74,7 @@ class Stage:
     """An own emulator, and an own folder for the engine's state, its plugins and its logs."""
 
     def __init__(self) -> None:
-        self._engine, self._provider = find_engine(), _find_provider()
+        self._engine, self._provider = find_engine(), find_provider()
         self.emulator, self.second = RememberingMinistack(), MotoServer()
         self.folder = Path(tempfile.mkdtemp(prefix="reme-stage-"))
         find_warden().watch_path(self.folder)
@@ -155,16 +156,20 @@ class Stage:
                 self.run("config", "set", "--secret", "--stack", stack, name, f"{name} of the tests", project=folder)
         return folder
 
-    def prepare_zone(self, project: Path, stack: str) -> str:
-        """Make a Route 53 zone, as a user has one, and name it in a stack's file; returns its id."""
-        client = boto3.client(
-            "route53",
-            endpoint_url=f"http://{HOST}:{self.emulator.port}",
-            region_name="us-east-1",
+    def connect(self, service: str, region: str = "us-east-1") -> Any:
+        """A client of a service, at the emulator that has it."""
+        server = self.second if service in _SECOND else self.emulator
+        return boto3.client(
+            service,
+            endpoint_url=f"http://{HOST}:{server.port}",
+            region_name=region,
             aws_access_key_id=ANYTHING,
             aws_secret_access_key=ANYTHING,
         )
-        with closing(client):
+
+    def prepare_zone(self, project: Path, stack: str) -> str:
+        """Make a Route 53 zone, as a user has one, and name it in a stack's file; returns its id."""
+        with closing(self.connect("route53")) as client:
             made = client.create_hosted_zone(Name="example.com", CallerReference=stack)
         zone_id = str(made["HostedZone"]["Id"]).rpartition("/")[2]
         self.run("config", "set", "--stack", stack, "zone-id", zone_id, project=project)

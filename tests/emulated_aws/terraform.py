@@ -15,7 +15,7 @@ import tfplugin5_pb2 as messages
 import tfplugin5_pb2_grpc as calls
 
 from tests.emulated_aws.refusals import Refused
-from tests.emulated_aws.values import UNKNOWN, block_to_terraform, empty, propose
+from tests.emulated_aws.values import UNKNOWN, block_to_terraform, by_hash, empty, propose
 
 _COOKIE = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"
 """What Terraform's plugins want to see before they start (go-plugin's handshake; no secret)."""
@@ -56,8 +56,8 @@ class TerraformProvider:
         assert self._process.stdout is not None
         address = self._process.stdout.readline().strip().split("|")[3]
         self._channel = grpc.insecure_channel(f"unix:{address}", options=[("grpc.max_receive_message_length", -1)])
-        self._stub = calls.ProviderStub(self._channel)
-        schema = self._stub.GetSchema(messages.GetProviderSchema.Request())
+        self.stub = calls.ProviderStub(self._channel)
+        schema = self.stub.GetSchema(messages.GetProviderSchema.Request())
         self._schema = schema.provider
         self.resources, self.lookups = schema.resource_schemas, schema.data_source_schemas
         self._configured, self._lock = False, Lock()
@@ -67,8 +67,11 @@ class TerraformProvider:
         self._channel.close()
         self._process.terminate()
 
-    def configure(self, region: str, tags: dict[str, str], routes: dict[str, str]) -> None:
-        """Tell it its region, default tags and the addresses of services that are not at AWS_ENDPOINT_URL."""
+    def configure(self, region: str, tags: dict[str, str], routes: dict[str, str], *, plans_only: bool = False) -> None:
+        """Tell it its region, default tags and the addresses of services that are not at AWS_ENDPOINT_URL.
+
+        One that only plans asks nobody for its account.
+        """
         with self._lock:
             if self._configured:
                 return
@@ -81,21 +84,29 @@ class TerraformProvider:
                 skip_metadata_api_check="true",
                 skip_region_validation=True,
                 s3_use_path_style=True,
+                skip_requesting_account_id=plans_only,
+                max_retries=1 if plans_only else None,
             )
             nested = {each.type_name: each.block for each in self._schema.block.block_types}
             if tags:
                 config["default_tags"] = [{**empty(nested["default_tags"]), "tags": tags}]
             if routes:
                 config["endpoints"] = [{**empty(nested["endpoints"]), **routes}]
-            answer = self._stub.Configure(messages.Configure.Request(terraform_version="1.11.4", config=_pack(config)))
+            answer = self.stub.Configure(messages.Configure.Request(terraform_version="1.11.4", config=pack(config)))
             _check(answer.diagnostics)
             self._configured = True
 
     def validate(self, type_: str, inputs: dict[str, Any]) -> None:
         """Raises Refused with the provider's words for inputs that it would not take."""
-        config = _pack(block_to_terraform(inputs, self.resources[type_].block))
+        config = pack(block_to_terraform(inputs, self.resources[type_].block))
         request = messages.ValidateResourceTypeConfig.Request(type_name=type_, config=config)
-        _check(self._stub.ValidateResourceTypeConfig(request).diagnostics)
+        _check(self.stub.ValidateResourceTypeConfig(request).diagnostics)
+
+    def compare(self, type_: str, before: dict[str, Any], now: dict[str, Any]) -> set[str]:
+        """The attributes and blocks that two inputs set otherwise."""
+        block = self.resources[type_].block
+        former, latter = (block_to_terraform(by_hash(inputs), block) for inputs in (before, now))
+        return {name for name in latter if latter[name] != former[name]}
 
     def plan(self, type_: str, prior: State, inputs: dict[str, Any] | None) -> tuple[dict[str, Any], Any]:
         """What would become of a resource (of none inputs: its deletion), and the provider's answer."""
@@ -103,12 +114,12 @@ class TerraformProvider:
         config = None if inputs is None else block_to_terraform(inputs, block)
         request = messages.PlanResourceChange.Request(
             type_name=type_,
-            prior_state=_pack(prior.values),
-            proposed_new_state=_pack(None if config is None else propose(prior.values, config, block)),
-            config=_pack(config),
+            prior_state=pack(prior.values),
+            proposed_new_state=pack(None if config is None else propose(prior.values, config, block)),
+            config=pack(config),
             prior_private=prior.private,
         )
-        answer = self._stub.PlanResourceChange(request)
+        answer = self.stub.PlanResourceChange(request)
         _check(answer.diagnostics)
         return unpack(answer.planned_state), answer
 
@@ -118,28 +129,28 @@ class TerraformProvider:
         config = None if inputs is None else block_to_terraform(inputs, self.resources[type_].block)
         request = messages.ApplyResourceChange.Request(
             type_name=type_,
-            prior_state=_pack(prior.values),
+            prior_state=pack(prior.values),
             planned_state=planned.planned_state,
-            config=_pack(config),
+            config=pack(config),
             planned_private=planned.planned_private,
         )
-        answer = self._stub.ApplyResourceChange(request)
+        answer = self.stub.ApplyResourceChange(request)
         _check(answer.diagnostics)
         return State(unpack(answer.new_state), answer.private)
 
     def read(self, type_: str, state: State) -> State:
         """A resource as it is now; without values it is gone."""
         request = messages.ReadResource.Request(
-            type_name=type_, current_state=_pack(state.values), private=state.private
+            type_name=type_, current_state=pack(state.values), private=state.private
         )
-        answer = self._stub.ReadResource(request)
+        answer = self.stub.ReadResource(request)
         _check(answer.diagnostics)
         return State(unpack(answer.new_state), answer.private)
 
     def look_up(self, type_: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """What a data source answers."""
-        config = _pack(block_to_terraform(arguments, self.lookups[type_].block))
-        answer = self._stub.ReadDataSource(messages.ReadDataSource.Request(type_name=type_, config=config))
+        config = pack(block_to_terraform(arguments, self.lookups[type_].block))
+        answer = self.stub.ReadDataSource(messages.ReadDataSource.Request(type_name=type_, config=config))
         _check(answer.diagnostics)
         return dict(unpack(answer.state))
 
@@ -149,7 +160,8 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _pack(value: Any) -> Any:
+def pack(value: Any) -> Any:
+    """A value as the protocol has it."""
     return messages.DynamicValue(msgpack=msgpack.packb(value))
 
 

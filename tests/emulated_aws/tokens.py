@@ -13,6 +13,9 @@ _TYPES = {
     "alb/listener:Listener": "aws_lb_listener",
     "alb/loadBalancer:LoadBalancer": "aws_lb",
     "alb/targetGroup:TargetGroup": "aws_lb_target_group",
+    "amp/alertManagerDefinition:AlertManagerDefinition": "aws_prometheus_alert_manager_definition",
+    "amp/ruleGroupNamespace:RuleGroupNamespace": "aws_prometheus_rule_group_namespace",
+    "amp/workspace:Workspace": "aws_prometheus_workspace",
     "appautoscaling/policy:Policy": "aws_appautoscaling_policy",
     "cloudwatch/dashboard:Dashboard": "aws_cloudwatch_dashboard",
     "cloudwatch/eventRule:EventRule": "aws_cloudwatch_event_rule",
@@ -28,6 +31,7 @@ _TYPES = {
     "rds/parameterGroup:ParameterGroup": "aws_db_parameter_group",
     "rds/subnetGroup:SubnetGroup": "aws_db_subnet_group",
     "s3/bucketObjectv2:BucketObjectv2": "aws_s3_object",
+    "s3/bucketReplicationConfig:BucketReplicationConfig": "aws_s3_bucket_replication_configuration",
     "s3/bucketV2:BucketV2": "aws_s3_bucket",
 }
 """Types that do not follow the rule: `aws_<module>_<type>` or `aws_<type>`."""

@@ -44,6 +44,14 @@ def type_of(attribute: Any) -> Any:
     return json.loads(attribute.type) if attribute.type else "string"
 
 
+def by_hash(props: dict[str, Any]) -> dict[str, Any]:
+    """Properties with files by their hash alone, which is all that the engine keeps of them."""
+    return {
+        name: {**value, "path": value.get("hash")} if isinstance(value, dict) and _ASSET in value else value
+        for name, value in props.items()
+    }
+
+
 def is_many(type_: Any) -> bool:
     """Whether it is a list or a set."""
     return isinstance(type_, list) and type_[0] in ("list", "set")

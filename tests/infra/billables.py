@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from sizing.billing.aws_monitoring import INSIGHTS_METRICS
 from sizing.measures import HOURS_PER_MONTH
 from tests.infra.recorder import Recorded, Recording
 
@@ -38,19 +39,24 @@ FREE = {
     "aws:acm/certificate:Certificate": "public certificates are free (ACM price page)",
     "aws:acm/certificateValidation:CertificateValidation": "as the certificate",
     "aws:autoscaling/group:Group": "its instances are counted with its template",
+    "aws:amp/alertManagerDefinition:AlertManagerDefinition": "part of the workspace",
+    "aws:amp/ruleGroupNamespace:RuleGroupNamespace": "its evaluations are samples queried, which are billed by use",
+    "aws:amp/workspace:Workspace": "billed by use",
     "aws:cloudfront/distribution:Distribution": "billed by use",
+    "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy": "free",
     "aws:cloudwatch/dashboard:Dashboard": "three of an account are free (CloudWatch price page)",
     "aws:cloudwatch/logDelivery:LogDelivery": "billed by use",
     "aws:cloudwatch/logDeliveryDestination:LogDeliveryDestination": "billed by use",
     "aws:cloudwatch/logDeliverySource:LogDeliverySource": "billed by use",
     "aws:cloudwatch/logGroup:LogGroup": "billed by use",
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": "its metric is counted by the plan's table",
+    "aws:cloudwatch/eventRule:EventRule": "events of AWS's own services are free (EventBridge price page, read 2026-11)",
+    "aws:cloudwatch/eventTarget:EventTarget": "free",
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": "free",
     "aws:ec2/vpcEndpoint:VpcEndpoint": "a gateway endpoint is free; an interface one would not be",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": "free",
     "aws:ecr/repository:Repository": "billed by use",
     "aws:ecs/capacityProvider:CapacityProvider": "free",
-    "aws:ecs/cluster:Cluster": "on instances ECS is free (ECS price page)",
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": "free",
     "aws:ecs/service:Service": "as the cluster",
     "aws:ecs/taskDefinition:TaskDefinition": "as the cluster",
@@ -62,12 +68,14 @@ FREE = {
     "aws:lb/targetGroup:TargetGroup": "part of the balancer",
     "aws:rds/parameterGroup:ParameterGroup": "free",
     "aws:rds/subnetGroup:SubnetGroup": "free",
-    "aws:route53/healthCheck:HealthCheck": "of endpoints in AWS the first fifty are free (Route 53 price page)",
     "aws:route53/record:Record": "free",
     "aws:secretsmanager/secretVersion:SecretVersion": "part of the secret",
     "aws:sns/topic:Topic": "billed by use",
+    "aws:scheduler/schedule:Schedule": "fourteen million calls a month are free (EventBridge price page, read 2026-11)",
     "aws:sns/topicPolicy:TopicPolicy": "free",
     "aws:sns/topicSubscription:TopicSubscription": "billed by use",
+    "aws:ssm/association:Association": "State Manager is free (Systems Manager price page)",
+    "aws:ssm/document:Document": "as the association",
     "aws:wafv2/webAclAssociation:WebAclAssociation": "free",
     "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": "billed by use",
 }
@@ -155,6 +163,20 @@ def _one(service: str, sku: str, quantity: float = 1) -> Callable[[Recorded, Rec
     return lambda *_: {(service, sku): quantity}
 
 
+def _cluster(resource: Recorded, _: Recording) -> dict[Sku, float]:
+    """On instances ECS is free (its price page); its insights are metrics of ours. The second service of a rollout adds
+    to them while it is there, which no bill can tell before."""
+    enabled = {"name": "containerInsights", "value": "enabled"} in resource.props["settings"]
+    return {("cloudwatch", "metric"): INSIGHTS_METRICS if enabled else 0}
+
+
+def _health_check(resource: Recorded, _: Recording) -> dict[Sku, float]:
+    """The check, and what is optional: HTTPS, and an interval of 10 s (Route 53 price page)."""
+    props = resource.props
+    options = (props["type"] == "HTTPS") + (props["requestInterval"] == 10)
+    return {("route53", "health-check"): 1, ("route53", "health-check-option"): options}
+
+
 _COUNTS: Mapping[str, Callable[[Recorded, Recording], Mapping[Any, float]]] = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": _one("cloudwatch", "alarm"),
     "aws:ebs/volume:Volume": _volume,
@@ -162,11 +184,14 @@ _COUNTS: Mapping[str, Callable[[Recorded, Recording], Mapping[Any, float]]] = {
     "aws:ec2/instance:Instance": _instance,
     "aws:ec2/launchTemplate:LaunchTemplate": _template,
     "aws:ec2/natGateway:NatGateway": _one("nat", "gateway", HOURS_PER_MONTH),
+    "aws:ecs/cluster:Cluster": _cluster,
     "aws:elasticache/replicationGroup:ReplicationGroup": _cache,
+    "aws:grafana/workspace:Workspace": _one("grafana", "editor"),
     "aws:kms/key:Key": _one("kms", "key"),
     "aws:lb/loadBalancer:LoadBalancer": _balancer,
     "aws:opensearch/domain:Domain": _domain,
     "aws:rds/instance:Instance": _database,
+    "aws:route53/healthCheck:HealthCheck": _health_check,
     "aws:route53/zone:Zone": _one("route53", "hosted-zone"),
     "aws:secretsmanager/secret:Secret": _one("secretsmanager", "secret"),
     "aws:wafv2/webAcl:WebAcl": _firewall,

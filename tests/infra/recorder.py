@@ -87,6 +87,10 @@ def _compute(type_: str, name: str, state: dict[str, Any], region: str) -> dict[
         state["bucketRegionalDomainName"] = f"{bucket}.s3.{region}.amazonaws.com"
         state["bucketDomainName"] = f"{bucket}.s3.amazonaws.com"
     made: dict[str, dict[str, Any]] = {
+        "aws:amp/workspace:Workspace": {
+            "prometheusEndpoint": f"https://aps-workspaces.{region}.amazonaws.com/workspaces/ws-{name}/"
+        },
+        "aws:grafana/workspace:Workspace": {"endpoint": f"g-{name}.grafana-workspace.{region}.amazonaws.com"},
         "aws:ec2/instance:Instance": {"privateIp": "10.20.0.10", "primaryNetworkInterfaceId": f"eni-{name}"},
         "aws:ec2/eip:Eip": {"publicIp": "198.51.100.7", "allocationId": f"eipalloc-{name}"},
         "aws:lb/loadBalancer:LoadBalancer": {
@@ -134,6 +138,7 @@ def _compute(type_: str, name: str, state: dict[str, Any], region: str) -> dict[
             "defaultRouteTableId": "rtb-default",
             "defaultNetworkAclId": "acl-default",
         },
+        "aws:ssm/association:Association": {"associationId": "8dfe3659-4309-493a-8755-0123456789ab"},
         "random:index/randomPassword:RandomPassword": {"result": "generated-by-the-test"},
     }
     return state | made.get(type_, {})

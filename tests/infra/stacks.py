@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 STACKS = tuple(sorted(path.name.split(".")[1] for path in (ROOT / "infra" / "stacks").glob("Pulumi.*.yaml")))
 SECRETS = {
     f"reme-cloud:{name}": "of the tests"
-    for name in ("llm-api-key", "embedding-api-key", "qdrant-api-key", "edge-secret")
+    for name in ("llm-api-key", "embedding-api-key", "qdrant-api-key", "datadog-api-key", "edge-secret")
 }
 
 
@@ -54,6 +54,20 @@ ALTERNATIVES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "a nat in each zone": ("aws-prod", _prod(overrides={"nat": "per-zone"})),
     "arm": ("aws-prod", _prod(architecture="arm64")),
     "prometheus": ("aws-prod", _prod(overrides={"monitoring": "prometheus"})),
+    "managed prometheus": ("aws-prod", _prod(overrides={"monitoring": "managed-prometheus"})),
+    "datadog": ("aws-prod", _prod(overrides={"monitoring": "datadog"})),
+    "datadog on a host": ("aws-team", {"reme-cloud:workload": {"users": 60, "overrides": {"monitoring": "datadog"}}}),
+    "copies of objects": (
+        "global-us-east-1",
+        {
+            "reme-cloud:replicas": {
+                "eu-west-1": {
+                    "bucket_arn": "arn:aws:s3:::objects-bucket-eu",
+                    "key_arn": "arn:aws:kms:eu-west-1:123456789012:key/data",
+                }
+            }
+        },
+    ),
     "a gpu": ("aws-prod", _prod(embedding="local-gpu")),
     "blue and green": ("aws-prod", {"reme-cloud:service": {"strategy": "blue-green"}}),
     "a canary": (

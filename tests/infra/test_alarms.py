@@ -30,12 +30,12 @@ def test_other_stores_have_enough_to_watch_too() -> None:
         assert len(choose_alarms(plan, certificate=True, scraped=False)) == plan.monitoring.alarms, choices
 
 
-def test_a_single_host_has_the_seven_of_the_document_and_one_for_backups() -> None:
+def test_a_single_host_has_the_seven_of_the_document_and_two_for_backups() -> None:
     alarms = choose_alarms(plan_region(**PERSONAL), certificate=False, scraped=False)
 
     documented = [alarm.name for alarm in alarms if "§7.2" in alarm.origin]
     assert documented == ["api-latency", "api-errors", "tokens", "memory", "cpu", "disk", "vector-search"]
-    assert [alarm.name for alarm in alarms if alarm.name not in documented] == ["backup-failed"]
+    assert [alarm.name for alarm in alarms if alarm.name not in documented] == ["backup-failed", "dump-missing"]
     assert {alarm.name: (alarm.threshold, alarm.period_s * alarm.evaluations) for alarm in alarms} == {
         "api-latency": (1000, 300),
         "api-errors": (0.01, 300),
@@ -45,6 +45,7 @@ def test_a_single_host_has_the_seven_of_the_document_and_one_for_backups() -> No
         "disk": (85, 3600),
         "vector-search": (500, 300),
         "backup-failed": (0, 3600),
+        "dump-missing": (1, 7 * 86_400),
     }
 
 
@@ -71,7 +72,7 @@ def test_nothing_is_watched_that_the_plan_does_not_make() -> None:
 
 def test_a_plan_with_more_alarms_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infra.alarms.read_table", lambda name: ())
-    with pytest.raises(TooFewAlarms, match="8 alarms"):
+    with pytest.raises(TooFewAlarms, match="9 alarms"):
         choose_alarms(plan_region(**PERSONAL), certificate=False, scraped=False)
 
 

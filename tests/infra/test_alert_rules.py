@@ -76,6 +76,12 @@ def test_a_plan_of_many_tokens_raises_the_limit() -> None:
     assert "sum(increase(reme_llm_tokens_total[1h])) > 13700000" in [rule["expr"] for rule in rules]
 
 
+def test_a_cluster_has_no_rule_that_nobody_exports_metrics_for() -> None:
+    rules = build_rules(of_nodes=False)["groups"][0]["rules"]
+    assert not [rule["alert"] for rule in rules if "node_" in rule["expr"]]
+    assert set(RULES) - {rule["alert"] for rule in rules} == {"HighMemoryUsage", "HighCPUUsage", "DiskSpaceRunningOut"}
+
+
 def test_prometheus_can_read_every_expression() -> None:
     promql = pytest.importorskip("promql_parser", reason="promql-parser is not installed")
     for rule in RULES.values():

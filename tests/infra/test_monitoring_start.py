@@ -46,7 +46,7 @@ def test_every_file_that_a_server_names_is_there() -> None:
 
     prometheus = yaml.safe_load(files["/etc/monitoring/prometheus.yml"])
     assert set(prometheus["rule_files"]) <= set(files)
-    assert yaml.safe_load(files["/etc/monitoring/rules.yml"]) == build_rules(2_000_000)
+    assert yaml.safe_load(files["/etc/monitoring/rules.yml"]) == build_rules(2_000_000, of_nodes=False)
     unit = files["/etc/systemd/system/prometheus.service"]
     assert "/var/lib/monitoring/targets:/targets:ro" in unit and "/etc/monitoring:/etc/monitoring:ro" in unit
     (job,) = prometheus["scrape_configs"]
@@ -69,7 +69,9 @@ def test_an_image_without_a_digest_is_refused() -> None:
 
 def test_the_shipped_dashboard_is_the_one_that_is_installed() -> None:
     assert DASHBOARD_FILE.read_text(encoding="utf-8") == render_grafana_dashboard()
-    assert json.loads(read_files(start())["/etc/monitoring/dashboards/reme.json"]) == build_grafana_dashboard()
+    assert json.loads(read_files(start())["/etc/monitoring/dashboards/reme.json"]) == build_grafana_dashboard(
+        of_nodes=False
+    )
 
 
 def test_the_dashboard_has_the_documents_panels_with_its_thresholds() -> None:

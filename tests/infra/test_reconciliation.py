@@ -13,17 +13,15 @@ from tests.infra.stacks import ALTERNATIVES, OWN_NETWORK, STACKS, plan_recorded,
 
 pytestmark = pytest.mark.slow
 
-CONTAINER_INSIGHTS = 10
-"""Metrics that the plan has for ECS's own insights, beside those of the table (our estimate)."""
-BY_TABLE = {("cloudwatch", "metric")}
-"""Metrics have no resource: `infra/data/metrics.csv` names them, and a test of the alarms counts them."""
+BY_TABLE = {("monitoring/alarm", "metric")}
+"""These metrics have no resource: `infra/data/metrics.csv` names them, and a test below counts them."""
 
 
 def count_lines(planned: StackPlan) -> dict[Sku, Decimal]:
     """The expected quantities of the bill's lines of kind resource, by service and SKU."""
     found: dict[Sku, Decimal] = {}
     for line in planned.lines:
-        if line.kind == "resource" and line.provider == "aws" and (line.service, line.sku) not in BY_TABLE:
+        if line.kind == "resource" and line.provider == "aws" and (line.resource, line.sku) not in BY_TABLE:
             sku = (line.service, line.sku)
             found[sku] = found.get(sku, Decimal(0)) + line.quantity[1]
     return found
@@ -57,9 +55,8 @@ def test_an_own_network_saves_what_the_bill_has_for_one() -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_bill_has_the_metrics_of_the_table(stack: str) -> None:
     plan = plan_recorded(stack).region
-    on_host = plan.compute.placement == "host"
-    counted = count_metrics(plan, scraped=on_host)
-    assert counted == plan.monitoring.metrics if on_host else counted + CONTAINER_INSIGHTS <= plan.monitoring.metrics
+    counted = count_metrics(plan, scraped=plan.compute.placement == "host")
+    assert counted == plan.monitoring.metrics
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,19 @@ EXPECTED: dict[str, tuple[set[str], set[str]]] = {
     "network balancer": ({"aws:ec2/eip:Eip"}, {"aws:wafv2/webAcl:WebAcl"}),
     "a nat in each zone": ({"aws:ec2/natGateway:NatGateway"}, set()),
     "arm": ({"aws:autoscaling/group:Group"}, set()),
-    "prometheus": ({"reme:aws:MetricsHost"}, {"aws:cloudwatch/metricAlarm:MetricAlarm"}),
+    "prometheus": ({"reme:aws:MetricsHost"}, {"aws:cloudwatch/dashboard:Dashboard"}),
+    "managed prometheus": (
+        {
+            "aws:amp/workspace:Workspace",
+            "aws:amp/ruleGroupNamespace:RuleGroupNamespace",
+            "aws:amp/alertManagerDefinition:AlertManagerDefinition",
+            "aws:grafana/workspace:Workspace",
+        },
+        {"aws:cloudwatch/dashboard:Dashboard", "reme:aws:MetricsHost"},
+    ),
+    "datadog": ({"reme:aws:DatadogNodes"}, {"aws:cloudwatch/metricAlarm:MetricAlarm", "reme:aws:MetricsHost"}),
+    "datadog on a host": ({"aws:ec2/instance:Instance"}, {"reme:aws:DatadogNodes"}),
+    "copies of objects": ({"aws:s3/bucketReplicationConfig:BucketReplicationConfig"}, set()),
     "a gpu": ({"aws:autoscaling/group:Group"}, set()),
     "blue and green": ({"aws:ecs/service:Service"}, set()),
     "a canary": ({"aws:ecs/service:Service"}, set()),
@@ -160,6 +172,7 @@ def test_a_version_that_is_tried_gets_its_share_of_the_traffic() -> None:
     images = [
         json.loads(each.props["containerDefinitions"])[-1]["image"].rpartition(":")[2]
         for each in find("aws-prod", "aws:ecs/taskDefinition:TaskDefinition", service=canary)
+        if each.name.startswith("service-")
     ]
     assert sorted(images) == ["0.1.0", "0.2.0"]
     weights = json.dumps([each.props for each in find("aws-prod", "aws:lb/listener:Listener", service=canary)])

@@ -1,6 +1,6 @@
 """The store in PostgreSQL with pgvector: for several processes and machines over one database."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from app.backends.identities import ProcessEmbedding
@@ -18,6 +18,7 @@ from app.backends.postgres.notes import PostgresIndexFeed
 from app.backends.postgres.schema import prepare
 from app.backends.postgres.search import PostgresSearchIndex
 from app.backends.postgres.sessions import connect, read_address
+from app.backends.postgres.snapshots import STATEMENT_S, FrozenDatabase
 from app.backends.postgres.spaces import PostgresVectorSpaces
 from app.backends.postgres.users import PostgresUserStore
 from app.backends.postgres.working import PostgresWorkingStore
@@ -26,7 +27,7 @@ from app.domain.embedding import EmbeddingIdentity
 from app.errors import SettingsError
 from app.ports import Clock
 
-__all__ = ["PostgresStore", "open_store"]
+__all__ = ["PostgresStore", "open_snapshot", "open_store"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,27 @@ def open_store(
             prepare(session, now_ms=clock.now_ms())
         keeper.open()
     database = GuardedDatabase(address, min_pool_size=min_pool_size, max_pool_size=max_pool_size)
+    return _gather(database, keeper, embedding=embedding, clock=clock)
+
+
+def open_snapshot(
+    dsn: str, *, identity: EmbeddingIdentity, clock: Clock, connect_timeout_s: float = 10.0
+) -> PostgresStore:
+    """The store of a database as it stands now, to be read by one thread; what is written raises `StoreError`.
+
+    Raises `SettingsError` where the server cannot be used, `SchemaTooNew`, or another `StoreError`.
+    """
+    address = read_address(dsn, connect_timeout_s=connect_timeout_s, statement_timeout_s=STATEMENT_S)
+    embedding = ProcessEmbedding(identity)
+    with translated(address.name), closing(connect(address)) as session:
+        prepare(session, now_ms=clock.now_ms())
+    keeper = IndexKeeper(address, IndexPlan(), embedding=embedding)  # never opened: nothing is searched
+    return _gather(FrozenDatabase(address), keeper, embedding=embedding, clock=clock)
+
+
+def _gather(
+    database: GuardedDatabase, keeper: IndexKeeper, *, embedding: ProcessEmbedding, clock: Clock
+) -> PostgresStore:
     jobs = PostgresJobQueue(database, clock=clock)
     return PostgresStore(
         database=database,

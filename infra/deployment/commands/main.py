@@ -1,18 +1,15 @@
 """``reme-deploy``: stacks planned, deployed, updated and removed without knowing Pulumi."""
 
-import difflib
-import sys
-from importlib import import_module
+from typing import NoReturn
 
 import click
 
 from infra.errors import InfraError
-
-EXIT_FAILURE = 1
-EXIT_INPUT = 2
+from sizing.commands.subcommands import EXIT_INPUT, SubcommandGroup, run_program
 
 SUBCOMMANDS = {
     "destroy": ("infra.deployment.commands.destroy", "Remove everything of a stack or an environment."),
+    "image": ("infra.deployment.commands.image", "Build the service's image, and push it to the stack's registry."),
     "plan": ("infra.deployment.commands.plan", "Show tier, reasons and monthly cost; needs no account."),
     "promote": ("infra.deployment.commands.promote", "Bring a new version into service, and watch it."),
     "rollback": ("infra.deployment.commands.rollback", "Go back to the version before."),
@@ -22,31 +19,11 @@ SUBCOMMANDS = {
 """Module and one-line help of every subcommand; loaded when used, so that help is quick."""
 
 
-class DeployGroup(click.Group):
-    """The root command: loads subcommands when they are named."""
+class DeployGroup(SubcommandGroup):
+    """The root command."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return sorted(SUBCOMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in SUBCOMMANDS:
-            return None
-        command = getattr(import_module(SUBCOMMANDS[cmd_name][0]), cmd_name)
-        assert isinstance(command, click.Command)  # noqa: S101
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in sorted(SUBCOMMANDS.items())])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0] if args else ""
-        near = difflib.get_close_matches(name, SUBCOMMANDS, n=1)
-        if name not in SUBCOMMANDS and near:
-            raise click.UsageError(f"No such command {name!r}. Did you mean: reme-deploy {near[0]}", ctx)
-        return super().resolve_command(ctx, args)
+    program = "reme-deploy"
+    subcommands = SUBCOMMANDS
 
 
 @click.group(
@@ -74,26 +51,10 @@ def cli(context: click.Context) -> None:
         raise SystemExit(EXIT_INPUT)
 
 
-def run(arguments: list[str] | None = None) -> None:
+def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: our errors become one line on stderr and their exit code."""
-    try:
-        code = cli.main(arguments, prog_name="reme-deploy", standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("reme-deploy: interrupted", err=True)
-        code = EXIT_FAILURE
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except InfraError as error:
-        click.echo(f"reme-deploy: error: {error}", err=True)
-        code = getattr(error, "exit_code", EXIT_INPUT)
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = EXIT_FAILURE
-    except Exception as error:
-        kind = type(error).__name__
-        click.echo(
-            f"reme-deploy: failed: {kind}: {error}. This is a defect of reme-deploy, please report it.", err=True
-        )
-        code = EXIT_FAILURE
-    raise SystemExit(code if isinstance(code, int) else 0)
+    run_program(cli, "reme-deploy", _explain, arguments)
+
+
+def _explain(error: Exception) -> tuple[str, int] | None:
+    return (str(error), getattr(error, "exit_code", EXIT_INPUT)) if isinstance(error, InfraError) else None

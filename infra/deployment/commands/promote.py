@@ -13,6 +13,7 @@ from infra.deployment.errors import BadRequest
 from infra.deployment.plans import read_stack_settings
 from infra.deployment.projects import open_project
 from infra.deployment.promotion import STEPS, Promotion, check_version
+from infra.deployment.publication import require_image
 from infra.deployment.rollout import RolloutPolicy
 
 DEFAULTS = RolloutPolicy()
@@ -67,7 +68,8 @@ def promote(
 
     The strategy is the stack's (service.strategy): with blue-green and canary the new version runs beside the other,
     must be healthy for --check-minutes, and is watched for --watch-minutes after each step; with rolling it takes the
-    other's place and is watched. Health, errors and latency decide. Exits with 3 when the version was rolled back.
+    other's place and is watched. On a single host the host itself tries the version first, and must take it. Health,
+    errors and latency decide. Exits with 3 when the version was rolled back.
     """
     check_version(version)
     policy = RolloutPolicy(
@@ -86,6 +88,7 @@ def promote(
     }
     for stack, each in promotions.items():
         each.check(version, watched=not no_watch)
+        require_image(each.stack, version, each.settings.region)
         if each.service.strategy == "rolling" and steps:
             raise BadRequest(f"{stack}: its strategy is rolling, which has no steps: set service.strategy to canary")
         click.echo(f"{stack}: version {each.service.version} → {version}, {each.service.strategy}")

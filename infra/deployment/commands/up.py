@@ -5,48 +5,83 @@ from pathlib import Path
 
 import click
 
+from infra.deployment.commands.image import find_publication
 from infra.deployment.commands.options import ask, say, target_options, yes_option
 from infra.deployment.commands.plan import outline
 from infra.deployment.commands.succession import do_each
 from infra.deployment.engine import DeployedStack, Preview, start_engine
-from infra.deployment.plans import plan_file
-from infra.deployment.projects import open_project
+from infra.deployment.plans import plan_file, read_stack_settings
+from infra.deployment.projects import StackFile, open_project
+from infra.deployment.publication import Publication
+from infra.deployment.replicas import describe_settings, find_replicas
+from infra.planning import StackPlan
 
 
 @click.command()
 @target_options
 @yes_option
 @click.option("--dry-run", is_flag=True, help="Stop after the preview.")
-def up(name: str, folder: Path, *, yes: bool, dry_run: bool) -> None:
+@click.option("--no-image", is_flag=True, help="Build and push no image, even where a cluster's registry lacks it.")
+def up(name: str, folder: Path, *, yes: bool, dry_run: bool, no_image: bool) -> None:
     """Deploy a stack or an environment, or what has changed of it.
 
     \b
       reme-deploy up aws-dev
       reme-deploy up global --yes
 
-    Every region is previewed before the first is touched. What would be replaced or deleted is named.
+    Every region is previewed before the first is touched. What would be replaced or deleted is named. Where the
+    registry of a cluster lacks the image, the image is built and pushed before the tasks that run it.
     """
     project = open_project(folder)
-    files = project.find(name)
-    for stack in files:
-        click.echo("\n".join(outline(stack, plan_file(stack))[:2]))
+    files = {stack.name: stack for stack in project.find(name)}
+    planned = {each: plan_file(stack) for each, stack in files.items()}
+    for each, stack in files.items():
+        click.echo("\n".join(outline(stack, planned[each])[:2]))
     engine = start_engine(project.folder, say)
     stacks: dict[str, DeployedStack] = {}
     previews: dict[str, Preview] = {}
-    for stack in files:
-        say(f"{stack.name}: previewing")
-        stacks[stack.name] = engine.create(stack.name)
-        previews[stack.name] = stacks[stack.name].preview()
-        _show(stack.name, previews[stack.name])
-    changed = [each for each, preview in previews.items() if preview.total]
-    if dry_run or not changed or not ask(f"Deploy {', '.join(changed)}?", yes=yes):
+    missing: dict[str, Publication] = {}
+    for each, stack in files.items():
+        say(f"{each}: previewing")
+        stacks[each] = engine.create(each)
+        previews[each] = stacks[each].preview()
+        _show(each, previews[each])
+        if not no_image and (publication := find_publication(engine, project, stack, planned[each])):
+            missing[each] = publication
+            click.echo(f"{each}: image {publication.version}, which its registry lacks, would be built and pushed")
+    changed = [each for each, preview in previews.items() if preview.total or each in missing]
+    if dry_run or not changed:
+        return
+    for publication in missing.values():
+        publication.check()
+    if not ask(f"Deploy {', '.join(changed)}?", yes=yes):
         return
 
     def deploy(each: str) -> None:
+        if each in missing and missing[each].publish():
+            click.echo(f"{each}: image {missing[each].version} pushed")
         done = stacks[each].up(total=previews[each].total)
         click.echo(f"{each}: deployed, {describe_changes(done)}")
 
     do_each(changed, deploy)
+    _tell_regions(files, planned, stacks)
+
+
+def _tell_regions(
+    files: Mapping[str, StackFile], planned: Mapping[str, StackPlan], stacks: Mapping[str, DeployedStack]
+) -> None:
+    """Name to each region the buckets of the others, which only now are all there, and deploy what that changes."""
+    if not any(plan.peers for plan in planned.values()):
+        return
+    found = find_replicas(planned, {name: stack.outputs() for name, stack in stacks.items()})
+    news = {each: describe_settings(found[each], read_stack_settings(files[each]).replicas) for each in files}
+
+    def deploy(each: str) -> None:
+        for key, value in news[each].items():
+            stacks[each].configure(key, value)
+        click.echo(f"{each}: copies of objects to {', '.join(found[each])}, {describe_changes(stacks[each].up())}")
+
+    do_each([each for each, settings in news.items() if settings], deploy)
 
 
 def _show(name: str, preview: Preview) -> None:

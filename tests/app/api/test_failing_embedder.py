@@ -103,6 +103,7 @@ def test_what_was_taken_while_the_provider_failed_is_found_at_once_and_by_meanin
     assert (found["mode"], contents(found)[0]) == ("vector", "green tea")
 
 
+@pytest.mark.slow
 def test_a_search_waits_for_the_deadline_of_questions_only(
     open_with_provider: Callable[..., TestClient], server: ModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,7 +15,14 @@ from tests.app.commands.test_command_line import COMMANDS
 from tests.servers.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
-GUIDES = ("run-the-service", "api-keys", "change-the-embedding", "keep-model-weights", "keep-user-profiles")
+GUIDES = (
+    "run-the-service",
+    "api-keys",
+    "back-up-and-restore",
+    "change-the-embedding",
+    "keep-model-weights",
+    "keep-user-profiles",
+)
 FENCE = re.compile(r"^```(?P<lang>\w*)(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 SHELL = """

@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from tests.app.commands.conftest import Runner
 
 
@@ -69,3 +71,36 @@ def test_an_unknown_key_or_a_malformed_scope_is_refused(reme: Runner) -> None:
         done = reme("keys", *arguments)
         assert (done.code, done.out) == (2, "")
         assert done.err
+
+
+KEY = "rk_00112233445566778899aabbccddeeff"
+
+
+def test_a_key_made_elsewhere_is_taken_over_once_and_never_shown(reme: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMIN_KEY", KEY)
+    first = reme("keys", "import", "admin", "--role", "admin", "--from-variable", "ADMIN_KEY")
+    again = reme("keys", "import", "other", "--role", "admin", "--from-variable", "ADMIN_KEY")
+    assert (first.code, again.code) == (0, 0), first.err + again.err
+    assert first.out.startswith("imported ") and again.out.startswith("known already: ")
+    [item] = json.loads(reme("keys", "list", "--json").out)["items"]
+    assert (item["name"], item["role"]) == ("admin", "admin")
+    assert reme("keys", "revoke", item["id"]).code == 0
+    revoked = reme("keys", "import", "admin", "--role", "admin", "--from-variable", "ADMIN_KEY", "--json")
+    assert json.loads(revoked.out)["revoked_at"]
+    assert KEY not in "".join(done.out + done.err for done in (first, again, revoked))
+
+
+def test_a_secret_of_another_form_or_for_another_role_is_refused(reme: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMIN_KEY", KEY)
+    monkeypatch.setenv("PASSWORD", "my own words")
+    assert reme("keys", "import", "admin", "--role", "admin", "--from-variable", "ADMIN_KEY").code == 0
+    for variable, role, words in (
+        ("PASSWORD", "admin", "no API key"),
+        ("NOWHERE", "admin", "has no NOWHERE"),
+        ("ADMIN_KEY", "reader", "another role"),
+    ):
+        done = reme("keys", "import", "admin", "--role", role, "--from-variable", variable)
+        assert (done.code, done.out) == (2, "")
+        assert words in done.err
+        assert KEY not in done.err and "my own words" not in done.err
+    assert len(json.loads(reme("keys", "list", "--json").out)["items"]) == 1

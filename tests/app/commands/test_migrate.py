@@ -131,6 +131,7 @@ def test_wrong_input_is_one_line(reme: Runner, filled: Path, place: Path, monkey
     assert (refused.code, "embed" in refused.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_mover_that_was_killed_goes_on(filled: Path, place: Path, reme: Runner) -> None:
     """Killed at any moment, the move is taken up again, and what it held of the source lapses."""
     store = open_file(filled)

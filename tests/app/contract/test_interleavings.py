@@ -229,6 +229,7 @@ class Interleavings(RuleBasedStateMachine):
         assert len(self.backend.memories.get(scope, ids, deleted=True)) == len(entries)
 
 
+@pytest.mark.slow
 def test_any_row_of_changes_leaves_what_the_ledger_says(
     open_next_backend: Callable[[], Backend], clock: SteppingClock, rows_of_changes: int
 ) -> None:

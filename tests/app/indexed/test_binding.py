@@ -143,6 +143,7 @@ def test_a_move_makes_the_collection_anew_for_the_other_embedding(
         quick(busy, "note 3")
 
 
+@pytest.mark.slow
 def test_a_move_while_the_index_is_away(busy: IndexedStore[Store], index: TroubledIndex, clock: SteppingClock) -> None:
     add(busy, "tea")
     wait_until_told(busy, clock)

@@ -2,6 +2,8 @@
 
 from time import monotonic
 
+import pytest
+
 from app.backends.clock import SteppingClock
 from app.backends.indexed import IndexedStore, Store
 from app.backends.indexed.search import OVERLAY
@@ -83,6 +85,7 @@ def test_while_the_index_is_told_now_and_then(idle: IndexedStore[Store]) -> None
     assert idle.index.counts.by_store == 0
 
 
+@pytest.mark.slow
 def test_while_the_indexer_runs(busy: IndexedStore[Store], index: TroubledIndex, clock: SteppingClock) -> None:
     for _ in range(3):
         live_through(busy)

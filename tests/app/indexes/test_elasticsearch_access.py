@@ -15,7 +15,7 @@ from app.errors import IndexUnavailable, SettingsError
 from tests.app.contract.samples import IDENTITY
 from tests.app.indexes.elasticsearch_opening import ServerAddress, make_name
 from tests.app.indexes.samples import ask, entry, numbers
-from tests.app.indexes.test_qdrant_tls import make_certificates
+from tests.servers.certificates import make_certificates
 from tests.servers.gate import Gate, Reply, open_gate
 
 pytestmark = pytest.mark.xdist_group("elasticsearch")

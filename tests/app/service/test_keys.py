@@ -292,3 +292,15 @@ def test_keys_exist_from_the_first_on(bench: Bench) -> None:
     bench.keys.revoke(ADMIN, key.id)
     assert bench.keys.exist()
     assert Keys(store=bench.store.keys, clock=bench.clock).exist()
+
+
+def test_a_secret_made_elsewhere_opens_and_is_admitted_once(bench: Bench) -> None:
+    secret = "rk_" + "7" * 32
+    key, new = bench.keys.admit(LOCAL_ADMIN, secret, name="admin", role=Role.ADMIN, workspaces=EVERY)
+    assert new and bench.keys.authenticate(secret) == key.principal
+    assert bench.keys.admit(LOCAL_ADMIN, secret, name="admin", role=Role.ADMIN, workspaces=EVERY) == (key, False)
+    with pytest.raises(InvalidRequest, match="another role, tenant or scope"):
+        bench.keys.admit(LOCAL_ADMIN, secret, name="admin", role=Role.ADMIN, workspaces=("w1",))
+    narrow = principal(Role.ADMIN, "w1")
+    with pytest.raises(Forbidden):
+        bench.keys.admit(narrow, "rk_" + "8" * 32, name="x", role=Role.USER, workspaces=EVERY)

@@ -102,6 +102,7 @@ def call_until_refused(path: Path, name: str) -> int:
         store.close()
 
 
+@pytest.mark.slow
 def test_processes_share_a_cap(opened: OpenStore) -> None:
     store = opened()
     with multiprocessing.get_context("spawn").Pool(4) as pool:
@@ -116,6 +117,7 @@ def reserve_and_die(path: Path) -> None:
     store.ledger.reserve(Reservation(id="dead", at_ms=1000, expires_ms=2000, payer=PAYER, usd=CAP.usd), CAP)
 
 
+@pytest.mark.slow
 def test_money_of_a_process_that_died_comes_back(opened: OpenStore) -> None:
     store = opened()
     child = multiprocessing.get_context("spawn").Process(target=reserve_and_die, args=(store.path,))

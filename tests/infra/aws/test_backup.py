@@ -20,7 +20,6 @@ def build(**change: Any) -> Recording:
         "database": PLAN.database,
         "database_arns": ["arn:db"],
         "disk_arns": ["arn:disk"],
-        "index_disk_arns": ["arn:index-1", "arn:index-2"],
         "kms_key_arn": "arn:key",
         "access_log_bucket": "access",
         "tags": TAGS,
@@ -29,7 +28,7 @@ def build(**change: Any) -> Recording:
     }
 
     def program() -> None:
-        BackupPlan("backup", BackupArgs(**{**values, **change}))
+        BackupPlan("backup", BackupArgs(**{**values, **change})).cover_indexes(["arn:index-1", "arn:index-2"])
 
     return record(program)
 

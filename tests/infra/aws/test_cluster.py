@@ -220,16 +220,26 @@ def test_a_green_service_waits_with_no_task_behind_its_own_target_group() -> Non
     green = found.one("aws:ecs/service:Service", "cluster-green")
     assert green.props["desiredCount"] == 0
     assert green.props["loadBalancers"][0]["targetGroupArn"] == GREEN["green_target_group_arn"]
-    assert green.ignored == (), "the number of tasks says which of the two carries traffic"
+    assert green.ignored == (), "the number of tasks says whether a new version is tried"
+    assert found.one("aws:ecs/service:Service", "cluster-service").ignored == ("desiredCount",)
     assert read_containers(found, "cluster-green-task")["reme"]["image"] == "images/reme@sha256:2"
     assert read_containers(found)["reme"]["image"] == "images/reme@sha256:1"
     assert [each.name for each in found.of("aws:appautoscaling/target:Target")] == ["cluster-service-tasks"]
 
 
-def test_after_a_promotion_green_scales_and_blue_rests() -> None:
-    found = build(deploy="canary", blue_nodes=0, green_nodes=2, **GREEN)
-    assert found.one("aws:ecs/service:Service", "cluster-service").props["desiredCount"] == 0
-    assert [each.name for each in found.of("aws:appautoscaling/target:Target")] == ["cluster-green-tasks"]
+def test_a_new_version_has_tasks_that_scale_beside_the_other_s() -> None:
+    found = build(deploy="canary", green_nodes=2, **GREEN)
+    desired = {each.name: each.props["desiredCount"] for each in found.of("aws:ecs/service:Service")}
+    assert desired == {"cluster-service": SPEC.nodes, "cluster-green": 2}
+    scaled = {each.name for each in found.of("aws:appautoscaling/target:Target")}
+    assert scaled == {"cluster-service-tasks", "cluster-green-tasks"}
+
+
+def test_tasks_wait_for_a_secret_that_ecs_would_fail_them_for() -> None:
+    found = build(awaited_arns=["arn:authority"])
+    assert read_statements(found, "cluster-task-role-policy")["ReadSecrets"]["Resource"] == ["arn:authority"]
+    reading = read_statements(found, "cluster-execution-role-policy")["ReadSecrets"]["Resource"]
+    assert "arn:authority" not in reading
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,17 @@ def test_answers_of_an_api_are_never_kept_and_every_header_is_handed_on() -> Non
     assert behaviour["viewerProtocolPolicy"] == "https-only"
 
 
+def test_browsers_are_told_https_only_no_guessing_and_no_frame() -> None:
+    made = front()
+    headers = made.one("aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy")
+    assert made.one(DISTRIBUTION).props["defaultCacheBehavior"]["responseHeadersPolicyId"] == f"{headers.name}-id"
+    found = headers.props["securityHeadersConfig"]
+    transport = found["strictTransportSecurity"]
+    assert transport["accessControlMaxAgeSec"] >= 31_536_000 and transport["includeSubdomains"] and transport["preload"]
+    assert found["contentTypeOptions"]["override"] and found["frameOptions"]["frameOption"] == "DENY"
+    assert all(each["override"] for each in found.values())
+
+
 def test_the_origin_is_the_nearest_region_over_tls_with_the_secret() -> None:
     (origin,) = front().one(DISTRIBUTION).props["origins"]
 

@@ -95,16 +95,17 @@ def test_data_lies_on_a_protected_volume_that_outlives_the_instance() -> None:
     assert (attachment["volumeId"], attachment["instanceId"]) == ("vol-host-data", "i-host-instance")
 
 
-def test_neither_a_newer_image_nor_other_user_data_replaces_the_instance() -> None:
+def test_other_user_data_replace_the_instance_and_a_newer_image_does_not() -> None:
     made = build().one("aws:ec2/instance:Instance")
     assert made.ignored == ("ami",)
-    assert made.props["userDataReplaceOnChange"] is False
+    assert made.props["userDataReplaceOnChange"] is True, "a machine reads them at its first start alone"
     assert base64.b64decode(made.props["userDataBase64"]) == b"vol-host-data"
     assert "ami" not in made.secret
 
 
-def test_an_image_can_be_pinned() -> None:
-    assert build(image_id="ami-1").one("aws:ec2/instance:Instance").props["ami"] == "ami-1"
+def test_an_image_can_be_pinned_and_another_one_replaces_the_instance() -> None:
+    made = build(image_id="ami-1").one("aws:ec2/instance:Instance")
+    assert (made.props["ami"], made.ignored) == ("ami-1", ())
 
 
 @pytest.mark.parametrize(("name", "burstable"), [("t3.medium", True), ("t4g.large", True), ("c6i.large", False)])

@@ -1,6 +1,9 @@
 """The logs' buckets: who may write, how long it is kept, and that nobody deletes it before."""
 
+import json
+
 from infra.aws.log_buckets import LogBuckets, LogBucketsArgs
+from infra.facts import AUDIT_PREFIX
 from infra.tagging import Tags
 from tests.infra.aws.test_private_bucket import read_statements
 from tests.infra.recorder import ACCOUNT, Recording, record
@@ -18,7 +21,7 @@ def build(*, keeps_copies: bool = True, region: str = "eu-west-1") -> Recording:
     )
 
     def program() -> None:
-        LogBuckets("logs", args)
+        LogBuckets("logs", args).let_add("service-role")
 
     return record(program, region=region)
 
@@ -44,6 +47,25 @@ def test_the_audit_log_is_locked_for_all_its_days() -> None:
         )
         assert lock.name == "logs-audit-lock"
         assert lock.props["rule"]["defaultRetention"] == {"mode": mode, "days": SPEC.audit_days}
+
+
+def test_the_service_adds_to_the_audit_log_and_does_nothing_else_there() -> None:
+    right = build().one("aws:iam/rolePolicy:RolePolicy", "logs-audit-writer").props
+    assert right["role"] == "service-role"
+    allowed = {each["Sid"]: (each["Action"], each["Resource"]) for each in json.loads(right["policy"])["Statement"]}
+    assert allowed == {
+        "AddObjects": (["s3:PutObject"], [f"arn:aws:s3:::logs-audit-1234567/{AUDIT_PREFIX}*"]),
+        "AddUnderKey": (["kms:GenerateDataKey"], ["arn:key"]),
+    }
+
+
+def test_trails_of_this_account_deliver_to_the_audit_log() -> None:
+    statements = read_statements(build(), "logs-audit")
+    trail = statements["Trails"]
+    assert (trail["Action"], trail["Principal"]) == ("s3:PutObject", {"Service": "cloudtrail.amazonaws.com"})
+    assert trail["Resource"] == f"arn:aws:s3:::logs-audit-1234567/AWSLogs/{ACCOUNT}/*"
+    source = {"aws:SourceArn": f"arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:trail/*"}
+    assert trail["Condition"]["ArnLike"] == statements["TrailLooksUp"]["Condition"]["ArnLike"] == source
 
 
 def test_writers_of_access_logs_are_admitted_from_this_account_alone() -> None:

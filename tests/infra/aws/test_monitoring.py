@@ -12,6 +12,7 @@ from infra.aws.watched import NotWatched, Watched
 from infra.tagging import Tags
 from tests.infra.recorder import ACCOUNT, Recorded, Recording, record
 from tests.infra.service.plans import COMPANY, PERSONAL, PLATFORM, TEAM, plan_region
+from tests.infra.stacks import record_stack
 
 TAGS = Tags(environment="test", stack="aws-test", more={})
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:notices"
@@ -50,7 +51,7 @@ def watch(workload: Mapping[str, object], watched: Watched = WATCHED, *, scraped
     return record(program)
 
 
-@pytest.mark.parametrize(("workload", "alarms"), [(PERSONAL, 8), (TEAM, 9), (COMPANY, 16), (PLATFORM, 18)])
+@pytest.mark.parametrize(("workload", "alarms"), [(PERSONAL, 9), (TEAM, 10), (COMPANY, 17), (PLATFORM, 19)])
 def test_there_are_as_many_alarms_as_are_paid_for_and_each_tells_the_topic(
     workload: dict[str, object], alarms: int
 ) -> None:
@@ -116,12 +117,37 @@ def test_metrics_of_the_service_are_watched_only_where_somebody_reads_them() -> 
     assert "monitoring-searches-degraded" in {each.name for each in watch(TEAM, scraped=True).of(ALARM)}
 
 
-def test_a_plan_with_prometheus_has_no_alarm_here() -> None:
-    made = watch({**COMPANY, "overrides": {"monitoring": "prometheus"}})
-    assert not made.of(ALARM) and not made.of(FILTER) and not made.of("aws:cloudwatch/dashboard:Dashboard")
+@pytest.mark.parametrize(
+    ("kind", "alarms"),
+    [
+        (
+            "prometheus",
+            ["memory", "cpu", "backup-failed", "balancer-errors", "database-connections", "database-storage"],
+        ),
+        ("datadog", []),
+    ],
+)
+def test_beside_prometheus_only_what_aws_alone_measures_has_alarms(kind: str, alarms: list[str]) -> None:
+    made = watch({**COMPANY, "overrides": {"monitoring": kind}})
+    assert sorted(each.name.removeprefix("monitoring-") for each in made.of(ALARM)) == sorted(alarms)
+    assert {each.props["namespace"].partition("/")[0] for each in made.of(ALARM)} <= {"AWS"}
+    assert not made.of(FILTER) and not made.of("aws:cloudwatch/dashboard:Dashboard")
 
 
-@pytest.mark.parametrize(("workload", "planned"), [(PERSONAL, 10), (TEAM, 12)])
+def test_a_dump_is_counted_by_the_line_of_the_one_that_arrived_in_its_bucket() -> None:
+    (found,) = [each for each in watch(PERSONAL).of(FILTER) if each.name.startswith("monitoring-DumpMade")]
+    # other lines count 0, so that a week without a dump has data and the first days have none
+    assert (found.props["metricTransformation"]["value"], found.props["metricTransformation"]["defaultValue"]) == (
+        "1",
+        "0",
+    )
+    phrase = found.props["pattern"].strip('"')
+    bucket = record_stack("aws-dev").one("aws:s3/bucket:Bucket", "backup-dumps")
+    # the engine gives the bucket its logical name with letters behind it
+    assert "bucket" not in bucket.props and phrase == f"compressed, in s3://{bucket.name}-"
+
+
+@pytest.mark.parametrize(("workload", "planned"), [(PERSONAL, 11), (TEAM, 13)])
 def test_a_host_publishes_the_metrics_that_it_pays_for(workload: dict[str, object], planned: int) -> None:
     plan = plan_region(**workload)
     assert count_metrics(plan, scraped=True) == planned == plan.monitoring.metrics
@@ -133,7 +159,7 @@ def test_the_dashboard_has_the_documents_panels_and_every_alarm_once() -> None:
     body = json.loads(made.one("aws:cloudwatch/dashboard:Dashboard").props["dashboardBody"])
     titles = [widget["properties"]["title"] for widget in body["widgets"]]
     assert titles[:4] == ["§7.4 requests", "§7.4 latency in ms", "§7.4 errors", "§7.4 tokens"]
-    assert len(titles) == len(set(titles)) == 4 + 16 - 3
+    assert len(titles) == len(set(titles)) == 4 + 17 - 3
     places = {(widget["x"], widget["y"]) for widget in body["widgets"]}
     assert len(places) == len(titles) and all(x + 8 <= 24 for x, _ in places)
 

@@ -29,7 +29,10 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiver:
-    """Which failures are accepted until a day, and why: `resource` (an address) and `stack` are whole-match patterns."""
+    """Which failures are accepted until a day, and why: `resource` (an address) and `stack` are whole-match patterns.
+
+    An alternative of a stack has the stack's name before its own.
+    """
 
     id: str
     resource: str
@@ -39,7 +42,7 @@ class Waiver:
 
     def covers(self, finding: Finding) -> bool:
         """Whether the failure is one of those."""
-        patterns = ((self.resource, finding.resource), (self.stack, finding.plan))
+        patterns = ((self.resource, finding.resource), (self.stack, finding.plan.partition(" ")[0]))
         return self.id == finding.id and all(re.fullmatch(pattern, text) for pattern, text in patterns)
 
 

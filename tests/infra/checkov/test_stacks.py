@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.infra.checkov.conftest import WITH_THEIR_OWN
 from tests.infra.checkov.scan import Finding
 from tests.infra.checkov.tables import read_rules, read_waivers
 from tests.infra.checkov.translation import translate
 from tests.infra.recorder import Recorded
-from tests.infra.stacks import STACKS
+from tests.infra.stacks import ALTERNATIVES, STACKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("checkov")]
 
@@ -17,7 +18,7 @@ RULES, WAIVERS = read_rules(), read_waivers()
 STATUSES = {"passes", "waived", "not verifiable"}
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", [*STACKS, *(f"{ALTERNATIVES[name][0]} {name}" for name in WITH_THEIR_OWN)])
 def test_no_check_of_a_stack_fails_but_for_waivers(stack: str, findings: list[Finding]) -> None:
     found = [finding for finding in findings if finding.plan == stack]
     assert any(finding.passed for finding in found)

@@ -18,7 +18,7 @@ from tests.infra.recorder import ACCOUNT, Recorded
 
 TYPES = frozenset((Path(__file__).parent / "types.txt").read_text(encoding="utf-8").split())
 """Terraform's types that the stacks and their spoils use."""
-MAPS = frozenset({"dimensions", "recovery_point_tags", "tags"})
+MAPS = frozenset({"dimensions", "parameters", "recovery_point_tags", "tags"})
 """Objects with free keys: maps of Terraform, not blocks."""
 _VALUES = {"vpc_zone_identifiers": "vpc_zone_identifier"}
 """Lists of plain values that have the singular in Terraform."""
@@ -28,6 +28,7 @@ _BLOCKS = {
     ("aws_launch_template", "network_interfaces"): "network_interfaces",
     ("aws_launch_template", "tag_specifications"): "tag_specifications",
     ("aws_route53_record", "aliases"): "alias",
+    ("aws_ssm_association", "targets"): "targets",
     ("aws_wafv2_web_acl_logging_configuration", "redacted_fields"): "redacted_fields",
 }
 """Blocks whose name in Terraform is not the singular by the rule."""

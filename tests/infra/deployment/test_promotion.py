@@ -161,7 +161,7 @@ def served(paper: Deployer) -> Iterator[Deployer]:
 
 def test_the_command_replaces_a_version_takes_a_bad_one_back_and_returns_by_hand(served: Deployer) -> None:
     quick = ("--yes", "--check-minutes", "0", "--watch-minutes", "0.1", "--start-minutes", "0.1")
-    assert served("up", STACK, "--yes").code == 0
+    assert served("up", STACK, "--yes", "--no-image").code == 0
     good = served("promote", STACK, "--version", "0.2.0", *quick)
     assert good.code == 0, good.err
     assert "version 0.1.0 → 0.2.0, rolling" in good.out

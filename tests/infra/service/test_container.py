@@ -1,16 +1,19 @@
 """What a container is told, and the program that prepares its store."""
 
 import http.server
+import json
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from infra.service import delivery
 from infra.service.configuration import AUTHORITIES_FILE, configure_service, name_secrets
 from infra.service.container import describe_container
 from infra.service.delivery import MissingSecret, write_preparation
@@ -80,7 +83,7 @@ def test_authorities_that_cannot_be_read_stop_only_the_first_start(tmp_path: Pat
 
 def test_a_secret_that_is_no_key_is_refused_and_not_shown(tmp_path: Path) -> None:
     done = prepare(tmp_path, {"ADMIN_KEY": "hunter2"})
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "no API key" in done.stderr
     assert "hunter2" not in done.stderr
 
@@ -95,5 +98,86 @@ def test_what_only_the_preparation_needs_is_kept_from_the_service() -> None:
     assert content.environment["SSL_CERT_FILE"] == AUTHORITIES_FILE
     assert content.secrets["PGPASSWORD"] == "arn:database"
     assert not {"ADMIN_KEY", "VECTOR_AUTHORITY"} & content.secrets.keys()
+    waiting = describe_container(settings, {name: f"arn:{name}" for name in settings.secret_names}, awaits=True)
+    assert waiting.preparation_secrets == {"ADMIN_KEY": "arn:admin"}
+    assert waiting.preparation_environment["VECTOR_AUTHORITY_SOURCE"] == "arn:vector-authority"
     with pytest.raises(MissingSecret, match="'vector-authority'"):
         describe_container(settings, dict.fromkeys(name_secrets(plan), "arn"))
+
+
+@pytest.fixture
+def secrets() -> Iterator[tuple[str, list[str], list[str]]]:
+    """A server that speaks Secrets Manager: its address, the secret's values (none at first), and what was asked."""
+    values: list[str] = []
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["SecretId"])
+            found: dict[str, str] = {"__type": "ResourceNotFoundException", "message": "no value yet"}
+            if values:
+                found = {"SecretString": values[0]}
+            body = json.dumps(found).encode()
+            self.send_response(200 if values else 400)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", values, asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+SOURCE = "arn:aws:secretsmanager:us-east-1:123456789012:secret:authority-AbCdEf"
+
+
+def await_from(address: str) -> dict[str, str]:
+    """What the preparation of a task is told whose authority is at an address."""
+    return {
+        "ADMIN_KEY": ADMIN_KEY,
+        "VECTOR_AUTHORITY_SOURCE": SOURCE,
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER": address,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+
+
+def test_it_waits_for_an_authority_that_is_not_there_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secrets: tuple[str, list[str], list[str]]
+) -> None:
+    monkeypatch.setattr(delivery, "AUTHORITY_POLL_S", 0.1)
+    address, values, asked = secrets
+
+    def store() -> None:
+        while len(asked) < 3:
+            time.sleep(0.05)
+        values.append(AUTHORITY)
+
+    first_node = threading.Thread(target=store)
+    first_node.start()
+    done = prepare(tmp_path, await_from(address))
+    first_node.join()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("prepare: waiting until the vector store's first node has stored its authority") == 1
+    assert set(asked) == {SOURCE}
+    assert (tmp_path / "authorities.pem").read_text(encoding="utf-8").endswith(AUTHORITY)
+
+
+def test_it_does_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secrets: tuple[str, list[str], list[str]]
+) -> None:
+    monkeypatch.setattr(delivery, "AUTHORITY_POLL_S", 0.1)
+    monkeypatch.setattr(delivery, "AUTHORITY_PATIENCE_S", 1)
+    done = prepare(tmp_path, await_from(secrets[0]))
+    assert done.returncode == 1
+    assert "no authority of the vector store after 1 s: see its first node" in done.stderr
+    assert "ResourceNotFoundException" in done.stderr
+    assert not (tmp_path / "authorities.pem").exists()

@@ -71,4 +71,4 @@ def test_a_wrong_password_is_refused_and_not_shown(database: str, tmp_path: Path
     done = prepare(database, tmp_path, "not-the-password")
     assert done.returncode == 1
     assert "not-the-password" not in done.stderr
-    assert done.stderr.startswith("prepare: ")
+    assert done.stderr.startswith("reme: error: ")

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -19,8 +20,8 @@ import yaml
 from infra.service.configuration import configure_service, name_secrets
 from infra.service.delivery import InvalidDelivery, MissingSecret, Release, list_secret_arns
 from infra.service.host_start import HostDelivery, write_host_user_data
-from infra.service.rendering import MOST_USER_DATA_BYTES, UserDataTooLong, encode_user_data
-from infra.service.upkeep import encode_settings, write_settings_document, write_upgrade_document
+from infra.service.rendering import MOST_USER_DATA_BYTES, UserDataTooLong, encode_user_data, write_environment
+from infra.service.upkeep import ChangeTooLong, write_arguments, write_change_document, write_change_parameters
 from tests.infra.service.plans import ADDRESSES, PERSONAL, TEAM, plan_region
 
 ROOT = Path(__file__).parents[3]
@@ -47,9 +48,8 @@ def deliver(workload: Mapping[str, object], **more: Any) -> HostDelivery:
     plan = plan_region(**workload)
     return HostDelivery(
         plan=plan,
-        settings=configure_service(plan, ADDRESSES),
+        arguments_url="s3://releases/host/arguments",
         secret_sources={name: name_arn(name) for name in name_secrets(plan)},
-        release=RELEASE,
         volume_id="vol-0abc",
         **more,
     )
@@ -94,11 +94,8 @@ def test_it_fits_and_is_the_same_each_time() -> None:
 
 def test_secrets_are_named_by_their_addresses_alone() -> None:
     files = read_files(write_host_user_data(deliver_everything()))
-    sources = json.loads(files["/etc/reme/secrets.json"])
-    assert sources["PGPASSWORD"] == name_arn("database")
-    assert sources["ADMIN_KEY"] == name_arn("admin")
     assert json.loads(files["/etc/reme/qdrant.secrets.json"]) == {"QDRANT__SERVICE__API_KEY": name_arn("qdrant")}
-    assert not [line for line in files["/etc/reme/environment"].splitlines() if "PASSWORD" in line or "API_KEY" in line]
+    assert "/etc/reme/secrets.json" not in files
 
 
 @pytest.mark.parametrize("name", ["reme", "reme-trial", "qdrant", "caddy", "reme-updates"])
@@ -149,8 +146,9 @@ def test_servers_beside_the_service_are_reached_from_the_host_alone() -> None:
 
 def test_without_a_domain_nothing_answers_from_outside() -> None:
     files = read_files(write_host_user_data(deliver(PERSONAL)))
-    assert 'REME_HTTP__HOST="127.0.0.1"' in files["/etc/reme/environment"]
     assert not [path for path in files if "caddy" in path.lower()]
+    environment = write_environment(configure_service(plan_region(**PERSONAL), ADDRESSES))
+    assert 'REME_HTTP__HOST="127.0.0.1"' in environment
 
 
 def test_the_proxy_does_not_show_the_figures() -> None:
@@ -163,6 +161,7 @@ def test_the_proxy_does_not_show_the_figures() -> None:
     ("change", "words"),
     [
         ({"volume_id": "sdf"}, "volume_id is 'sdf'"),
+        ({"arguments_url": "arguments"}, "arguments_url is 'arguments'"),
         ({"vector_image": "qdrant/qdrant:v1.15"}, "vector_image is .*by its digest"),
         ({"proxy_image": ""}, "proxy_image is ''"),
     ],
@@ -187,10 +186,9 @@ def test_a_release_that_could_not_be_installed_is_refused(change: Mapping[str, A
         replace(RELEASE, **change)
 
 
-def test_a_missing_secret_is_named() -> None:
-    delivery = deliver(PERSONAL)
-    with pytest.raises(MissingSecret, match="'llm'"):
-        write_host_user_data(replace(delivery, secret_sources={"admin": name_arn("admin")}))
+def test_a_missing_secret_of_a_server_is_named() -> None:
+    with pytest.raises(MissingSecret, match="'qdrant'"):
+        write_host_user_data(replace(deliver_everything(), secret_sources={"admin": name_arn("admin")}))
 
 
 def test_the_role_reads_whole_secrets() -> None:
@@ -200,27 +198,49 @@ def test_the_role_reads_whole_secrets() -> None:
     )
 
 
-def test_the_upgrade_document_takes_nothing_but_releases() -> None:
-    document = json.loads(write_upgrade_document())
+def describe_change(**settings: str) -> dict[str, str]:
+    """What a host of the team is told, with settings over the plan's."""
+    plan = plan_region(**TEAM)
+    sources = {name: name_arn(name) for name in name_secrets(plan)}
+    return write_change_parameters(RELEASE, configure_service(plan, ADDRESSES, overrides=settings), sources)
+
+
+def test_the_document_takes_a_release_and_settings_and_no_other_command() -> None:
+    document = json.loads(write_change_document())
     patterns = {name: value["allowedPattern"] for name, value in document["parameters"].items()}
-    assert list(patterns) == ["RequirementsUrl", "Version", "WheelSha256", "WheelUrl"]
-    [command] = document["mainSteps"][0]["inputs"]["runCommand"]
-    assert command.startswith("/usr/local/sbin/reme-install '{{ Version }}' '{{ WheelUrl }}'")
-    values = dict(zip(("Version", "WheelUrl", "WheelSha256", "RequirementsUrl"), RELEASE.arguments, strict=True))
+    parameters = describe_change()
+    assert patterns.keys() == parameters.keys()
     for name, pattern in patterns.items():
-        assert re.fullmatch(pattern, values[name])
-        assert not re.fullmatch(pattern, f"{values[name]}'; reboot; '")
+        assert re.fullmatch(pattern, parameters[name])
+        assert not re.fullmatch(pattern, f"{parameters[name]}'; reboot; '")
+    waiting, command = document["mainSteps"][0]["inputs"]["runCommand"]
+    assert waiting.startswith("cloud-init status --wait")
+    assert shlex.split(command) == ["/usr/local/sbin/reme-install", *(f"{{{{ {name} }}}}" for name in parameters)]
 
 
-def test_the_settings_document_takes_what_a_new_host_would_get() -> None:
-    document = json.loads(write_settings_document())
-    delivery = deliver_everything()
-    parameters = encode_settings(delivery.settings, delivery.secret_sources)
-    assert parameters.keys() == document["parameters"].keys()
-    files = read_files(write_host_user_data(delivery))
-    for name, path in (("Environment", "environment"), ("Secrets", "secrets.json")):
-        assert re.fullmatch(document["parameters"][name]["allowedPattern"], parameters[name])
-        assert base64.b64decode(parameters[name]).decode() == files[f"/etc/reme/{path}"]
-    assert document["mainSteps"][0]["inputs"]["runCommand"] == [
-        "/usr/local/sbin/reme-configure '{{ Environment }}' '{{ Secrets }}'"
-    ]
+def test_a_change_has_settings_and_the_addresses_of_secrets_and_no_secret() -> None:
+    parameters = describe_change(**{"log.level": "WARNING"})
+    assert tuple(parameters.values())[:4] == RELEASE.arguments
+    environment = base64.b64decode(parameters["Environment"]).decode()
+    assert 'REME_LOG__LEVEL="WARNING"' in environment
+    assert not [line for line in environment.splitlines() if "PASSWORD" in line or "API_KEY" in line]
+    sources = json.loads(base64.b64decode(parameters["Secrets"]))
+    assert sources["PGPASSWORD"] == name_arn("database")
+    assert sources["ADMIN_KEY"] == name_arn("admin")
+
+
+def test_a_new_host_reads_what_a_running_one_is_told() -> None:
+    parameters = describe_change()
+    assert write_arguments(parameters).splitlines() == list(parameters.values())
+
+
+def test_what_systems_manager_would_refuse_is_refused_first() -> None:
+    describe_change(**{"log.mask": "x" * 40_000})
+    with pytest.raises(ChangeTooLong, match=r"Systems Manager takes 65536: shorten reme-cloud:service\.settings"):
+        describe_change(**{"log.mask": "x" * 50_000})
+
+
+def test_a_missing_secret_is_named() -> None:
+    settings = configure_service(plan_region(**PERSONAL), ADDRESSES)
+    with pytest.raises(MissingSecret, match="'llm'"):
+        write_change_parameters(RELEASE, settings, {"admin": name_arn("admin")})

@@ -86,7 +86,9 @@ class Host:
         for file in document["write_files"]:
             self.write(file["path"], file["content"], int(file["permissions"], 8))
         [command] = document["runcmd"]
-        return self.run(*command)
+        done = self.run(*command)
+        self.write("/run/fake/finished", "")
+        return done
 
     def put_secrets(self, values: Mapping[str, str]) -> None:
         """What the cloud keeps, by ARN."""

@@ -21,6 +21,11 @@ class Bucket:
 
     folder: Path
 
+    def put(self, name: str, text: str) -> None:
+        """Put a text there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).write_text(text, encoding="utf-8")
+
     def publish(self, version: str, *, broken: bool = False) -> Release:
         """Build a wheel of another number and put it and its requirements there.
 

@@ -22,7 +22,7 @@ echo /usr/local/python/lib >>"$root/etc/ld.so.conf"
 ldconfig -r "$root" 2>/dev/null
 ln -s "/usr/local/python/bin/$(basename "$(readlink -f "$python/bin/python3")")" "$root/usr/local/bin/python3.12"
 touch "$root"/etc/{shadow,gshadow,fstab}
-for program in aws systemctl mkfs.xfs sysctl; do install -m 755 "$beside/$program" "$root/usr/local/bin/$program"; done
+for program in aws cloud-init systemctl mkfs.xfs sysctl; do install -m 755 "$beside/$program" "$root/usr/local/bin/$program"; done
 loop=$(losetup --find --show "$disk")
 trap 'losetup --detach "$loop"' EXIT
 : >"$root$loop"

@@ -1,0 +1,83 @@
+"""Stacks of the repository as graphs: recorded without an engine, with what each property came from."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import pytest
+
+from policies.settings import PolicySettings, find_environment, read_waivers
+from sizing.graph.resources import Resource, ResourceGraph, build_graph
+from tests.infra import recorder
+from tests.infra.recorder import Recording
+from tests.infra.stacks import ALTERNATIVES, STACKS, read_stack, record_stack
+
+CHOICES: Mapping[str, tuple[str, Mapping[str, Any]]] = {stack: (stack, {}) for stack in STACKS} | dict(ALTERNATIVES)
+"""Each stack, and each that it can be changed to: the stack's file and what is said over it."""
+
+_Origins = dict[str, Mapping[str, tuple[str, ...]]]
+
+
+@contextmanager
+def _keeping_origins() -> Iterator[_Origins]:
+    """Keep the URNs that each property of a resource came from, which the recorder does not."""
+    found: _Origins = {}
+    keep = recorder._Monitor._keep
+
+    def remember(monitor: recorder._Monitor, request: Any, urn: str) -> None:
+        found[urn] = {name: tuple(each.urns) for name, each in request.propertyDependencies.items()}
+        keep(monitor, request, urn)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder._Monitor, "_keep", remember)
+        yield found
+
+
+@cache
+def graph_of(choice: str) -> ResourceGraph:
+    """The graph of a stack, or of an alternative."""
+    stack, more = CHOICES[choice]
+    with _keeping_origins() as origins:
+        recording = record_stack(stack, more)
+    region = str(more.get("aws:region") or read_stack(stack)["aws:region"])
+    return _build(choice, recording, origins, region)
+
+
+def _build(name: str, recording: Recording, origins: _Origins, region: str) -> ResourceGraph:
+    regions = {
+        each.urn: str(each.props.get("region", "")) for each in recording if each.type.startswith("pulumi:providers:")
+    }
+    return build_graph(
+        name,
+        (
+            Resource(
+                urn=each.urn,
+                type=each.type,
+                name=each.name,
+                inputs=each.props,
+                parent=each.parent,
+                provider=each.provider,
+                custom=each.custom,
+                protected=each.protect,
+                retained=each.retain,
+                region=_region(each, regions, region),
+                secrets=each.secret,
+                property_dependencies=origins[each.urn],
+            )
+            for each in recording
+        ),
+    )
+
+
+def _region(each: recorder.Recorded, regions: Mapping[str, str], usual: str) -> str:
+    if not each.type.startswith("aws:"):
+        return ""
+    return str(each.props.get("region") or regions.get(each.provider.rpartition("::")[0]) or usual)
+
+
+def settings_of(choice: str) -> PolicySettings:
+    """What the stack's policies are told, with the repository's waivers."""
+    stack, more = CHOICES[choice]
+    config = read_stack(stack) | {key: str(value) for key, value in more.items()}
+    return PolicySettings.model_validate({"environment": find_environment(stack, config), "waivers": read_waivers()})
