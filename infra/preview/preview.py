@@ -1,7 +1,7 @@
 """A whole preview: both sides opened, every stack run, one result."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from infra.tagging import PROJECT
 from sizing.catalogue import catalogue
 
 DEFAULTS = Terms()
+WAIVERS = Path("policies/waivers.csv")
+"""Where a repository keeps the waivers of policies."""
 CARRIED = ("dist",)
 """What the product's own stacks need besides the repository: the wheel that a host gets."""
 
@@ -55,7 +57,7 @@ def preview_change(request: Request, say: Say = say_nothing) -> PreviewResult:
         with run_offline(
             sides, request.stacks, secrets=wanted, jobs=request.jobs, limit_s=request.limit_s, say=say
         ) as runs:
-            stacks = _assemble(runs, name, "offline", request.terms, say)
+            stacks = _assemble(runs, name, "offline", find_terms(request.terms, sides.base.project), say)
         return put_together(_call(sides.base), _call(sides.head), stacks, guardrails)
 
 
@@ -65,8 +67,14 @@ def preview_live(request: Request, say: Say = say_nothing) -> PreviewResult:
     head = Checkout(root=folder, project=folder, name="working tree", commit="")
     guardrails = find_guardrails(request.guardrails, folder)
     with run_live(head, request.stacks, jobs=request.jobs, limit_s=request.limit_s, say=say) as runs:
-        stacks = _assemble(runs, _read_name(folder), "live", request.terms, say)
+        stacks = _assemble(runs, _read_name(folder), "live", find_terms(request.terms, folder), say)
     return put_together("what is deployed", head.name, stacks, guardrails)
+
+
+def find_terms(given: Terms, folder: Path) -> Terms:
+    """The terms with a folder's waivers, unless others are named: of the base, so that no change waives itself."""
+    here = folder / WAIVERS
+    return replace(given, waivers=here) if given.waivers is None and here.is_file() else given
 
 
 def put_together(base: str, head: str, stacks: Sequence[StackResult], guardrails: Guardrails) -> PreviewResult:

@@ -17,7 +17,9 @@ def terms_options(command: Command) -> Command:
     path = click.Path(path_type=Path, dir_okay=False, exists=True)
     for decorate in (
         click.option("--usage", "usage_file", type=path, help="Quantities of what is billed by use."),
-        click.option("--waivers", "waivers_file", type=path, help="Waivers.  [default: policies/waivers.csv]"),
+        click.option(
+            "--waivers", "waivers_file", type=path, help="Waivers.  [default: the base's policies/waivers.csv]"
+        ),
         click.option("--policies/--no-policies", default=True, show_default=True, help="Whether policies are asked."),
     ):
         command = decorate(command)

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 
 from infra.preview.assembly import Sides, Terms, assemble
+from infra.preview.preview import find_terms
 from infra.preview.result import Action, StackResult, Status
 from infra.preview.spending import NOTHING, Parts
 from infra.preview.states import restore_protection
@@ -127,3 +129,12 @@ def test_no_value_of_a_property_ends_the_preview(value: Any) -> None:
     assert len(result.changes) == 5
     assert result.cost.after is not None and result.cost.after.total.low >= 0
     assert result == type(result).model_validate_json(result.model_dump_json())
+
+
+def test_waivers_are_those_of_the_folder_unless_others_are_named(tmp_path: Path) -> None:
+    assert find_terms(Terms(), tmp_path).waivers is None
+    (tmp_path / "policies").mkdir()
+    here = tmp_path / "policies" / "waivers.csv"
+    here.write_text("rule,urn,reason,expires\n", encoding="utf-8")
+    assert find_terms(Terms(), tmp_path).waivers == here
+    assert find_terms(Terms(waivers=tmp_path / "others.csv"), tmp_path).waivers == tmp_path / "others.csv"
