@@ -91,10 +91,10 @@ class TestRegions:
 
     def test_one_after_the_other_and_gone_again(self, small: Deployer) -> None:
         before = small.stage.log()
-        refused = small("up", "global")
+        refused = small("up", "global", "--no-image")
         assert refused.code == 2
         assert "give --yes" in refused.err
-        dry = small("up", "global", "--dry-run")
+        dry = small("up", "global", "--dry-run", "--no-image")
         assert dry.code == 0
         assert f"{US}: create" in dry.out
         assert small("status", "global").code == 3
