@@ -1,5 +1,6 @@
 """Fixtures for all tests: golden files with an update flag, and the four scenarios of the requirements."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -94,9 +95,11 @@ def free_port() -> Iterator[int]:
 
 @pytest.fixture(autouse=True)
 def no_surprises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the width and colours of a developer's terminal out of the tests."""
+    """Keep the width and colours of a developer's terminal out of the tests, and the logs of a service that ran before."""
     for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    # A service in the tests' own process sends its lines to its own handler alone: `caplog` would hear nothing of them.
+    monkeypatch.setattr(logging.getLogger("reme"), "propagate", True)
 
 
 SCENARIOS: dict[str, Workload] = {

@@ -57,9 +57,8 @@ def open_cache(tmp_path: Path, clock: SteppingClock) -> Iterator[Open]:
 
 
 @pytest.fixture
-def told(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
-    """What was logged, also after another test had a service set up its logs."""
-    monkeypatch.setattr(logging.getLogger("reme"), "propagate", True)
+def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The warnings that were logged."""
     caplog.set_level(logging.WARNING, logger="reme")
     return caplog
 
