@@ -34,6 +34,7 @@ class Stores:
 
 
 def make_stores(base: Foundation, log_buckets: LogBuckets) -> Stores:
+    """Make the stores of a cluster, and the plan that copies them."""
     settings, plan, network, keys = base.settings, base.plan, base.network, base.keys
     database = Database(
         "database",

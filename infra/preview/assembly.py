@@ -1,7 +1,7 @@
 """From two graphs of a stack to what the result says of it: changes, costs, tier, policies, what is not known."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,18 +70,16 @@ def assemble_run(run: StackRun, project: str, how: How, terms: Terms) -> StackRe
 def assemble(sides: Sides, terms: Terms) -> StackResult:
     """The result of one stack. Raises the errors of `sizing`, `infra` and `policies` for input that is wrong."""
     changes = tuple(_doubt(each, sides.unsure) for each in sides.changes)
-    plans = [
-        plan_side(config, sides.project) if graph.custom or config else None
-        for config, graph in ((sides.base_config, sides.before), (sides.head_config, sides.after))
-    ]
+    plans = [plan_side(config, sides.project) for config in (sides.base_config, sides.head_config)]
     costs = [
         price_graph(graph, usage=terms.usage, more=plan.lines if plan else (), beside=(sides.before, sides.after))
         for graph, plan in zip((sides.before, sides.after), plans, strict=True)
     ]
     shown = sides.after if sides.status != "removed" else sides.before
     settings = _settings(sides, shown, terms)
-    before = Spend(after=sum_spend(costs[0]))
-    after = Spend(after=sum_spend(costs[1]), before=sum_spend(costs[0]) if sides.status == "compared" else None)
+    was, becomes = (sum_spend(cost) for cost in costs)
+    before = Spend(after=was)
+    after = Spend(after=becomes, before=was if sides.status == "compared" else None)
     old = judge(sides.before, settings, before) if terms.policies and sides.status == "compared" else ()
     new = judge(sides.after, settings, after) if terms.policies and sides.status != "removed" else ()
     return StackResult(
@@ -190,9 +188,9 @@ def _settings(sides: Sides, shown: ResourceGraph, terms: Terms) -> PolicySetting
     return PolicySettings.model_validate({"environment": environment, "waivers": waivers})
 
 
-def _commonest(values: object) -> str:
-    counted = Counter(values)  # type: ignore[call-overload]
-    return str(counted.most_common(1)[0][0]) if counted else ""
+def _commonest(values: Iterable[str]) -> str:
+    counted = Counter(values)
+    return counted.most_common(1)[0][0] if counted else ""
 
 
 def _fail(name: str, how: How, error: str) -> StackResult:

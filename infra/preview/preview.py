@@ -1,6 +1,6 @@
 """A whole preview: both sides opened, every stack run, one result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,10 +20,6 @@ WAIVERS = Path("policies/waivers.csv")
 """Where a repository keeps the waivers of policies."""
 CARRIED = ("dist",)
 """What the product's own stacks need besides the repository: the wheel that a host gets."""
-
-
-def keep_quiet(stack: str, action: str) -> None:
-    """Say nothing of the progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +87,7 @@ def put_together(base: str, head: str, stacks: Sequence[StackResult], guardrails
     return result.model_copy(update={"findings": judge(result, guardrails)})
 
 
-def _assemble(
-    runs: Sequence[StackRun], project: str, how: How, terms: Terms, say: Callable[[str, str], None]
-) -> list[StackResult]:
+def _assemble(runs: Sequence[StackRun], project: str, how: How, terms: Terms, say: Say) -> list[StackResult]:
     found = []
     for run in runs:
         say(run.name, "pricing and judging")
