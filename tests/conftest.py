@@ -95,11 +95,23 @@ def free_port() -> Iterator[int]:
 
 @pytest.fixture(autouse=True)
 def no_surprises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the width and colours of a developer's terminal out of the tests, and the logs of a service that ran before."""
+    """Keep the width and colours of a developer's terminal out of the tests."""
     for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
-    # A service in the tests' own process sends its lines to its own handler alone: `caplog` would hear nothing of them.
-    monkeypatch.setattr(logging.getLogger("reme"), "propagate", True)
+
+
+@pytest.fixture(autouse=True)
+def own_lines_heard(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Let `caplog` hear the service's own logger itself, whoever starts a service.
+
+    A service in the tests' own process, of this test or of one before, keeps its lines from the root logger, where
+    pytest listens.
+    """
+    logger = logging.getLogger("reme")
+    monkeypatch.setattr(logger, "propagate", False)
+    logger.addHandler(caplog.handler)
+    yield
+    logger.removeHandler(caplog.handler)
 
 
 SCENARIOS: dict[str, Workload] = {
