@@ -20,14 +20,17 @@ from app.backends.extractors.rule import RuleExtractor
 from app.backends.objects.local import LocalObjectStore
 from app.backends.objects.ram import RamObjectStore
 from app.backends.sqlite.embedding_cache import SqliteVectorCache
+from app.backends.unmoderated import Unmoderated
 from app.domain.embedding import EmbeddingIdentity
 from app.domain.language import ModelTask
 from app.domain.working import WorkingLimits, WorkingPolicy
 from app.errors import SettingsError
-from app.ports import Clock, Embedder, Meter, ObjectStore, VectorCache
+from app.ports import Clock, Embedder, LanguageModel, Meter, Moderator, ObjectStore, VectorCache
 from app.ports.stores import Storage
 from app.service.embedding_cache import CachingEmbedder
 from app.service.metered_models import MeteredEmbedder, MeteredModel
+from app.service.moderated_model import ModeratedModel
+from app.service.moderation import Moderation
 from app.service.profiles import Profiles
 from app.service.reranking import ModelReranker
 from app.service.spending import Spending
@@ -143,8 +146,15 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
         clock=clock,
         lapse_ms=max(LAPSE_MS, int(DEADLINES * 1000 * longest_s)),
     )
-    closing = [foundation.end_calls]
-    model = None
+    moderation = Moderation(
+        _make_moderator(settings),
+        meter=meter,
+        clock=clock,
+        allow_unjudged=settings.moderation.on_error == "allow",
+        entries=settings.moderation.cache_entries,
+    )
+    closing = [foundation.end_calls, moderation.close]
+    model: LanguageModel | None = None
     if settings.llm.usable:
         from app.providers import make_language_model  # noqa: PLC0415 - takes 0.2 s, and few need it
 
@@ -153,6 +163,8 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
         model = MeteredModel(
             provider, till=till, max_tokens={task: settings.llm.choice(task).max_tokens for task in ModelTask}
         )
+        if settings.moderation.judges_answers:
+            model = ModeratedModel(model, moderation)
     objects = open_objects(settings, clock)
     working = WorkingMemory(
         store=store.working,
@@ -161,6 +173,7 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
         clock=clock,
         meter=meter,
         policy=_read_policy(settings),
+        moderation=moderation,
     )
     embedder = _make_embedder(settings, foundation, till)
     return assemble(
@@ -172,11 +185,16 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
         spending=spending,
         working=working,
         profiles=Profiles(
-            objects=objects, users=store.users, clock=clock, most_bytes=settings.storage.max_profile_bytes
+            objects=objects,
+            users=store.users,
+            clock=clock,
+            most_bytes=settings.storage.max_profile_bytes,
+            moderation=moderation,
         ),
         language=model,
         reranker=None if model is None else ModelReranker(model, candidates=settings.search.rerank_candidates),
         copies=Dumps(settings.data_dir),
+        moderation=moderation,
         key_days=settings.access.key_days,
         overlap_days=settings.access.overlap_days,
         # A second thread a search shortens it while a core is idle. With several workers none is, and it costs a
@@ -184,6 +202,14 @@ def assemble_services(settings: Settings, foundation: Foundation, meter: Meter) 
         parallel=settings.http.workers == 1,
         closing=(*closing, till.close, embedder.close),
     )
+
+
+def _make_moderator(settings: Settings) -> Moderator:
+    if settings.moderation.backend == "none":
+        return Unmoderated()
+    from app.providers import make_moderator  # noqa: PLC0415 - takes 0.2 s, and few need it
+
+    return make_moderator(settings.moderation)
 
 
 def _make_vectors(settings: Settings) -> Embedder:

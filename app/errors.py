@@ -3,6 +3,7 @@
     MemoryServiceError
     +-- InvalidRequest                400  the request contradicts a rule
     |   +-- SettingsError                  a setting cannot be used
+    |   +-- ContentRefused            422  content moderation refuses a text
     +-- Unauthenticated               401  no key, or one that does not open
     +-- Forbidden                     403  the role lacks the permission
     +-- NotFound                      404  not there, or not for you
@@ -15,8 +16,10 @@
     |   +-- ModelUnavailable          503  not reached, or overloaded, until the deadline
     |   +-- ModelTimeout              504  no answer before the deadline
     |   +-- ModelRefused              502  the provider refused the key, the model or the request
+    |   |   +-- AnswerWithheld             content moderation refuses what the model answered
     |   +-- MalformedAnswer           502  not the JSON that was asked for, or wrong dimensions
     |   +-- SpendCapReached           402  the workspace's budget is used up
+    +-- ModerationUnavailable         503  a text could not be judged, and is refused for it
     +-- StoreError                    500
         +-- StoreBusy                 503  another writer holds the lock
         +-- StoreFull                 507  no space left on the device
@@ -28,6 +31,8 @@
 
 The docstring of a class is its message when none is given.
 """
+
+from dataclasses import dataclass
 
 from app.domain.usage import NO_TOKENS, TokenUsage
 
@@ -58,6 +63,30 @@ class SettingsError(InvalidRequest):
     """A setting cannot be used."""
 
     slug = "invalid-settings"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Which text was refused, such as "memory 2", and the labels of what was found in it; never the text."""
+
+    place: str
+    labels: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """The labels in words."""
+        return ", ".join(self.labels) or "no label"
+
+
+class ContentRefused(InvalidRequest):
+    """Content moderation refuses a text: change it or leave it out."""
+
+    status = 422
+    slug = "content-refused"
+
+    def __init__(self, message: str = "", *, refusals: tuple[Refusal, ...] = ()) -> None:
+        super().__init__(message)
+        self.refusals = refusals
 
 
 class Unauthenticated(MemoryServiceError):
@@ -152,6 +181,12 @@ class ModelRefused(ModelError):
     slug = "model-refused"
 
 
+class AnswerWithheld(ModelRefused):
+    """Content moderation refuses what the model answered."""
+
+    slug = "answer-withheld"
+
+
 class MalformedAnswer(ModelError):
     """The model's answer is not what was asked for."""
 
@@ -163,6 +198,13 @@ class SpendCapReached(ModelError):
 
     status = 402
     slug = "spend-cap-reached"
+
+
+class ModerationUnavailable(MemoryServiceError):
+    """Content moderation cannot judge the text, so it is not kept: repeat the request later."""
+
+    status = 503
+    slug = "moderation-unavailable"
 
 
 class StoreError(MemoryServiceError):

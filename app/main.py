@@ -116,7 +116,7 @@ def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
         inventory=inventory,
         clock=clock,
         purge_after_days=settings.retention.purge_after_days,
-        observe=lambda: metrics.count_cache(embedder.hits, embedder.misses),
+        observe=lambda: _observe(metrics, services),
     )
 
     @asynccontextmanager
@@ -154,7 +154,7 @@ def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
     threads, at_once = THREADS, SEARCHES if settings.http.workers == 1 else 1
     if foundation.is_charged:
         at_once = WAITING_THREADS
-    if foundation.is_charged or settings.llm.usable:
+    if foundation.is_charged or settings.llm.usable or settings.moderation.backend != "none":
         threads = WAITING_THREADS
     searches = anyio.CapacityLimiter(at_once)
     checks: dict[str, Callable[[], object]] = {"store": lambda: _check_store(settings, services)}
@@ -201,6 +201,13 @@ def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:
             expose_headers=CORS_EXPOSED,
         )
     return app
+
+
+def _observe(metrics: Metrics, services: Services) -> None:
+    """Bring the counters of what the services count themselves up to date."""
+    metrics.count_cache(services.embedder.hits, services.embedder.misses)
+    if services.moderation is not None:
+        metrics.count_moderated(services.moderation.counts)
 
 
 def _open_rates(settings: Settings) -> SharedRates | None:

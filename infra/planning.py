@@ -16,6 +16,9 @@ from sizing.planner import draw_plan
 from sizing.regions import regions
 from sizing.workload_document import read_workload
 
+BUDGET_FACTOR = Decimal("1.2")
+"""A budget is 1.2 times the plan (errata 8.3)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StackPlan:
@@ -39,6 +42,21 @@ class StackPlan:
     def lines(self) -> tuple[Any, ...]:
         """The lines of the bill that this region causes."""
         return tuple(line for line in self.report.lines if line.site == self.region.key)
+
+    @property
+    def component_usd(self) -> Mapping[str, Decimal]:
+        """The expected cost of the lines that the region's cloud bills itself, by component."""
+        found: dict[str, Decimal] = {}
+        for line in self.lines:
+            if line.provider == self.region.cloud and line.monthly_usd is not None:
+                found[line.component] = found.get(line.component, Decimal(0)) + line.monthly_usd.expected
+        return found
+
+    def budgeted_usd(self, wished_usd: float | None) -> Decimal:
+        """What the plan costs at the cloud; a budget of the user's own is divided by the factor that budgets have."""
+        if wished_usd is not None:
+            return Decimal(str(wished_usd)) / BUDGET_FACTOR
+        return sum(self.component_usd.values(), Decimal(0))
 
     @property
     def peers(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Pulumi returns an object with a secret leaf as plain values.
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -25,6 +26,7 @@ _PLAIN = (
     "tier",
     "domain",
     "zone-id",
+    "key-instance-id",
     "protect",
     "keep-copies",
     "workload",
@@ -49,14 +51,24 @@ class _Section(BaseModel):
 
 
 _S = TypeVar("_S", bound=_Section)
-_IMAGE = r"^(ami-[0-9a-f]{8,17})?$"
-"""An id of a machine image: eight digits in old accounts, seventeen since 2016 (EC2 user guide, "Resource IDs")."""
+_IMAGE = r"^(ami-[0-9a-f]{8,17}|m-[0-9a-z]{20}|[a-z][a-z0-9_.-]{1,126}\.vhd)?$"
+"""An id of a machine image. AWS: eight digits in old accounts, seventeen since 2016 (EC2 user guide, "Resource IDs").
+Alibaba Cloud: the account's own, or a public one named after what is in it (ECS user guide, "Image overview")."""
+_MIRROR = r"^([a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._/-]*[a-z0-9])?)?$"
+"""A registry and a path in it, as the names of images begin (the distribution project's reference grammar)."""
+_OF_AWS = "ami-"
+_KEY_INSTANCE = r"kst-[0-9a-z]{8,40}"
+"""An id of a KMS instance, as Alibaba Cloud's documentation writes it (KMS, ConnectKmsInstance)."""
 
 
 class NetworkSettings(_Section):
-    """The network: a new one of `cidr`, or one that exists, named by its ids. `allowed_cidrs` may reach the service."""
+    """The network: a new one of `cidr`, or one that exists, named by its ids. `allowed_cidrs` may reach the service.
+
+    On Alibaba Cloud subnets are vSwitches, and `zones` may name the zones, of which not each sells every machine.
+    """
 
     cidr: str = "10.20.0.0/16"
+    zones: tuple[str, ...] = ()
     vpc_id: str = ""
     public_subnet_ids: tuple[str, ...] = ()
     private_subnet_ids: tuple[str, ...] = ()
@@ -69,10 +81,11 @@ class ServiceSettings(_Section):
 
     A single host gets the wheel, by default the one that `make wheel` builds; a cluster gets `image`, by default the
     tag `version` of the stack's own registry. `machine_image` pins the image of the machines that run the service,
-    `vector_machine_image` that of Qdrant's nodes; AWS's newest is taken else. `vector_url` is the address of a
-    managed vector store; `email` is told of trouble with a host's certificate. `settings` are settings of the service
-    by their dotted names, over those that follow from the plan. `green_version` is the candidate of a blue-green or
-    canary deployment and `canary_percent` the share of the traffic that it gets.
+    `vector_machine_image` that of Qdrant's nodes; the cloud's newest is taken else. `image_mirror` has what stands
+    beside the service on a host, under the names of docker.io, where that cannot be reached. `vector_url` is the
+    address of a managed vector store; `email` is told of trouble with a host's certificate. `settings` are settings of
+    the service by their dotted names, over those that follow from the plan. `green_version` is the candidate of a
+    blue-green or canary deployment and `canary_percent` the share of the traffic that it gets.
     """
 
     version: str = Field(default="0.1.0", pattern=r"^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$")
@@ -83,6 +96,7 @@ class ServiceSettings(_Section):
     canary_percent: int = Field(default=0, ge=0, le=100)
     machine_image: str = Field(default="", pattern=_IMAGE)
     vector_machine_image: str = Field(default="", pattern=_IMAGE)
+    image_mirror: str = Field(default="", pattern=_MIRROR)
     vector_url: str = ""
     email: str = ""
     settings: Mapping[str, str] = {}
@@ -114,7 +128,8 @@ class StackSettings:
     """What one stack is told. `secrets` has the names of PROVIDER_SECRETS that are set, as secret outputs.
 
     `protect` refuses the deletion of what holds data. `keeps_copies` decides what is left of it after a deletion, so a
-    stack whose protection is lifted to remove it still leaves its final copies.
+    stack whose protection is lifted to remove it still leaves its final copies. `key_instance_id` is a KMS instance of
+    Alibaba Cloud for keys of the stack's own, empty for keys that the services manage.
     """
 
     stack: str
@@ -125,6 +140,7 @@ class StackSettings:
     keeps_copies: bool
     domain: str
     zone_id: str
+    key_instance_id: str
     workload: Mapping[str, Any]
     network: NetworkSettings
     service: ServiceSettings
@@ -156,6 +172,16 @@ def read_settings() -> StackSettings:
     domain = config.get("domain") or ""
     if domain and ("/" in domain or "." not in domain.strip(".")):
         raise InvalidStack("domain", domain, "a host name such as memory.example.com")
+    key_instance_id = config.get("key-instance-id") or ""
+    if key_instance_id and (cloud != "alicloud" or not re.fullmatch(_KEY_INSTANCE, key_instance_id)):
+        raise InvalidStack("key-instance-id", key_instance_id, "a KMS instance of Alibaba Cloud, such as kst-hzz0123…")
+    network, service = _section(config, "network", NetworkSettings), _section(config, "service", ServiceSettings)
+    if cloud == "aws" and network.zones:
+        raise InvalidStack("network.zones", list(network.zones), "nothing on AWS, where each zone has every machine")
+    for field in ("machine_image", "vector_machine_image"):
+        image = getattr(service, field)
+        if image and (cloud == "aws") != image.startswith(_OF_AWS):
+            raise InvalidStack(f"service.{field}", image, f"an image of {cloud}")
     lasting = environment in ("prod", "global")
     protect, keeps_copies = config.get_bool("protect"), config.get_bool("keep-copies")
     return StackSettings(
@@ -167,9 +193,10 @@ def read_settings() -> StackSettings:
         keeps_copies=lasting if keeps_copies is None else keeps_copies,
         domain=domain,
         zone_id=config.get("zone-id") or "",
+        key_instance_id=key_instance_id,
         workload=_workload(config),
-        network=_section(config, "network", NetworkSettings),
-        service=_section(config, "service", ServiceSettings),
+        network=network,
+        service=service,
         alerts=_section(config, "alerts", AlertSettings),
         replicas=_replicas(config),
         tags=_texts(config, "tags"),

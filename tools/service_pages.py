@@ -23,6 +23,8 @@ METRIC_LABELS: Mapping[str, str] = {
     "status": "HTTP status",
     "leg": "`embed`, `vector`, `keyword`, `fetch`",
     "reason": "slug of the error",
+    "outcome": "`allowed`, `refused`, `unjudged`; `known` was judged before, and counts as one of the others too",
+    "moderator": "who judged: the service of the provider",
     "kind": "`personal`, `task`, `tool`, `working`",
     "version": "release",
     "store": "backend of the store",
@@ -93,6 +95,9 @@ def write_metrics_and_logs() -> str:
         "Values of the fields that `log.mask` names never appear, nor does anything that looks like a key. Texts of "
         "memories and of queries are not logged. A line of the background names its work as `operation`: `start`, "
         "`stop`, `jobs`, `metrics`, `purge`.",
+        "A text that content moderation refuses, or could not judge, is a line of the logger `reme.moderation` with "
+        "`event` (`content_moderation`), `outcome`, `moderator`, `tenant_id`, `workspace_id` and `key_id`; a refusal "
+        "has `place` and `labels`, a failure `texts` and `reason`. The text is in none.",
     )
 
 
@@ -104,6 +109,8 @@ def list_metrics() -> list[tuple[str, str, tuple[str, ...], str]]:
     metrics.count_tokens("extract", 1)
     metrics.count_legs({"vector": 1.0})
     metrics.count_cache(1, 1)
+    metrics.count_moderated({"refused": 1})
+    metrics.count_moderation_calls("green:llm_query_moderation", 1)
     metrics.count_degraded("model-unavailable")
     text = metrics.render().decode()
     found = []

@@ -175,6 +175,28 @@ SETTING_MEANINGS: Mapping[str, str] = {
     "search.rerank_candidates": "Best results whose order the model is asked for.",
     "spending.workspace_daily_usd": "What a workspace may spend on models a day, in USD; null for no cap.",
     "spending.workspace_monthly_usd": "What a workspace may spend on models a month, in USD; null for no cap.",
+    "moderation.backend": (
+        "Who judges whether texts may be kept: `none`, or `green`, Alibaba Cloud's Content Moderation. A text that it "
+        "refuses is answered with 422."
+    ),
+    "moderation.on_error": "What becomes of a text that nobody can judge: `refuse` answers with 503, `allow` keeps it.",
+    "moderation.scope": "`all` judges what language models answer too, `input` only what callers send.",
+    "moderation.refuse_from": "The lowest risk that is refused.",
+    "moderation.region": "Region in which Green is asked, such as `cn-beijing`.",
+    "moderation.endpoint": (
+        "Address of Green in place of the region's, such as `https://green-cip-vpc.cn-beijing.aliyuncs.com` within a "
+        "VPC."
+    ),
+    "moderation.access_key": "Id of the key; a secret. Without one the machine's RAM role is used.",
+    "moderation.secret_key": "The key's secret; a secret.",
+    "moderation.session_token": "Token of a key that ends by itself; a secret.",
+    "moderation.ram_role": "Name of the machine's RAM role; empty asks the machine.",
+    "moderation.input_service": "Service that judges what callers send.",
+    "moderation.output_service": "Service that judges what language models answer.",
+    "moderation.timeout_s": "Seconds that one attempt may take.",
+    "moderation.deadline_s": "Seconds that all texts of a request together may take.",
+    "moderation.requests_per_minute": "What is sent at most, by each process.",
+    "moderation.cache_entries": "Verdicts that are remembered for an hour, so that a text is not judged twice.",
     "working_memory.auto_compression": "Compress what is longer than the limits without being asked.",
     "working_memory.compression_ratio": "Part that may remain after a compression.",
     "working_memory.max_messages": "Messages that are kept at most.",

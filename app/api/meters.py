@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 from app.domain.usage import UsageRecord
 from app.ports import Meter
+from app.service.moderation import OPERATION as MODERATION
 from app.telemetry.exchange import current_exchange
 from app.telemetry.metrics import Metrics
 
 
 class CountingMeter:
-    """A meter that also counts tokens for the metrics and for the log line of the request."""
+    """A meter that also counts tokens and calls of content moderation for the metrics, tokens for the log line too."""
 
     def __init__(self, meter: Meter, metrics: Metrics) -> None:
         self._meter = meter
@@ -19,6 +20,8 @@ class CountingMeter:
         """Add to the day's counts."""
         kept = tuple(records)
         for record in kept:
+            if record.operation == MODERATION:
+                self._metrics.count_moderation_calls(record.model, record.calls)
             tokens = record.input_tokens + record.output_tokens
             if tokens:
                 self._metrics.count_tokens(record.operation, tokens)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.replies import PROBLEM, reply_error
-from app.errors import MemoryServiceError, RateLimited, Unauthenticated
+from app.errors import ContentRefused, MemoryServiceError, RateLimited, Unauthenticated
 from app.telemetry.exchange import current_exchange
 from app.telemetry.masking import BEYOND, Masker
 
@@ -87,7 +87,9 @@ class Problems:
         if isinstance(error, MemoryServiceError):
             if error.status >= 500:
                 log.error("%s: %s", error.slug, error.message)
-            return self.answer(path, error.status, error.slug, error.message, headers=_headers_of(error))
+            return self.answer(
+                path, error.status, error.slug, error.message, headers=_headers_of(error), errors=_refusals_of(error)
+            )
         if isinstance(error, RequestValidationError):
             return self._from_validation(path, error)
         if isinstance(error, HTTPException):
@@ -146,6 +148,20 @@ def _headers_of(error: MemoryServiceError) -> dict[str, str] | None:
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="reme"'}
     return {"Retry-After": "1"} if error.status == 503 else None
+
+
+def _refusals_of(error: MemoryServiceError) -> list[dict[str, Any]]:
+    """Each text that content moderation refuses, by its place and labels."""
+    refusals = error.refusals if isinstance(error, ContentRefused) else ()
+    return [
+        {
+            "location": [refusal.place],
+            "message": f"content moderation found: {refusal.reason}",
+            "type": error.slug,
+            "labels": list(refusal.labels),
+        }
+        for refusal in refusals[:LISTED_ERRORS]
+    ]
 
 
 def _summarise(errors: Sequence[Mapping[str, Any]]) -> str:

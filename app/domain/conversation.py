@@ -4,18 +4,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.domain.memory import JsonObject, MemoryDraft
-from app.errors import MalformedAnswer, ModelError, ModelRefused, SpendCapReached
+from app.errors import AnswerWithheld, MalformedAnswer, ModelError, ModelRefused, SpendCapReached
 
-NO_MODEL, SPEND_CAP, UNAVAILABLE, REFUSED, MALFORMED, LENGTH = (
+NO_MODEL, SPEND_CAP, UNAVAILABLE, REFUSED, MALFORMED, LENGTH, WITHHELD = (
     "no model",
     "spend cap",
     "unavailable",
     "refused",
     "malformed",
     "length",
+    "withheld",
 )
 """Why a model did not do what it could have done. `LENGTH` says that a text has more parts than are asked for at
-once."""
+once, `WITHHELD` that content moderation refuses what the model answered."""
 
 
 class Trust(StrEnum):
@@ -43,6 +44,8 @@ def why_skipped(failure: ModelError) -> str:
             return SPEND_CAP
         case MalformedAnswer():
             return MALFORMED
+        case AnswerWithheld():
+            return WITHHELD
         case ModelRefused():
             return REFUSED
     return UNAVAILABLE

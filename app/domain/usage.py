@@ -8,7 +8,7 @@ from decimal import Decimal
 class UsageRecord:
     """The use of one operation in one workspace on one day (UTC, "2026-11-22").
 
-    `operation` is "retrieve", "add", "update", "delete", "extract" or "embed"; `items` counts the
+    `operation` is "retrieve", "add", "update", "delete", "extract", "embed" or "moderate"; `items` counts the
     memories or texts that it handled; tokens are those of models, zero where no model was asked.
     `model` is empty but for operations that asked one. Only the ledger tells the rest: `task` is a `ModelTask` or
     "embed", `cached_tokens` are those of `input_tokens` that the provider took from its cache, and `usd` is what the

@@ -61,7 +61,7 @@ def read_failure(answer: httpx.Response) -> Failure:
     if isinstance(metadata, dict):
         slug = str(metadata.get("error") or slug)
     faults = detail if isinstance(detail, list) else document.get("errors")
-    if isinstance(faults, list):
+    if isinstance(faults, list) and slug in ("", "validation-failed"):
         slug, detail = "validation-failed", describe_faults(faults)
     return Failure(
         slug=slug or "failed", detail=str(detail or f"the service answered with status {answer.status_code}")

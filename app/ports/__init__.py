@@ -7,7 +7,7 @@ Methods may be called from any thread.
 from app.ports.accounts import Accounts, Ledger, SharedRates
 from app.ports.copying import Copying
 from app.ports.indexing import IndexFeed, VectorIndex
-from app.ports.models import Embedder, EmbeddingModel, Extractor, LanguageModel, VectorCache
+from app.ports.models import Embedder, EmbeddingModel, Extractor, LanguageModel, Moderator, VectorCache
 from app.ports.operations import Clock, JobQueue, Meter
 from app.ports.storage import KeyStore, MemoryStore, SearchIndex, UserStore, VectorSpaces, WorkspaceStore
 from app.ports.working import ObjectStore, WorkingStore
@@ -26,6 +26,7 @@ __all__ = [
     "Ledger",
     "MemoryStore",
     "Meter",
+    "Moderator",
     "ObjectStore",
     "SearchIndex",
     "SharedRates",

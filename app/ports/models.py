@@ -6,6 +6,7 @@ from typing import Protocol
 from app.domain.conversation import Extraction, Trajectory
 from app.domain.embedding import EmbeddingIdentity, Vector
 from app.domain.language import Answer, Embedded, ModelTask, Prompt
+from app.domain.moderation import Judged, TextSource
 
 
 class Embedder(Protocol):
@@ -82,4 +83,20 @@ class VectorCache(Protocol):
 
     def close(self) -> None:
         """Write what is buffered and let go of files."""
+        ...
+
+
+class Moderator(Protocol):
+    """Judges whether texts may be kept."""
+
+    def name_of(self, source: TextSource) -> str:
+        """Who judges texts of a source, as the meter names it; empty where nobody does."""
+        ...
+
+    def judge(self, texts: Sequence[str], *, source: TextSource) -> Judged:
+        """A verdict for each text, whatever its length, within one deadline for all; never raises for a provider."""
+        ...
+
+    def close(self) -> None:
+        """End the calls under way and close the connections; harmless when repeated."""
         ...

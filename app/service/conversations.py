@@ -26,6 +26,7 @@ from app.service.limits import BATCH_CHANGES
 from app.service.marks import MARK, Mark, find_standing, put_mark
 from app.service.memories import Memories
 from app.service.merging import Merger, end_replaced
+from app.service.moderation import Moderation, check_passages, passages_of_turns
 from app.service.quarantine import find_reason, is_hidden, isolate
 from app.service.runs import Run, name_task
 from app.service.turns import Turn, draft_pieces, read_turns
@@ -57,6 +58,8 @@ class Conversations:
     """Remembers conversations and agents' runs. May be used from any thread.
 
     A `merger` holds what a model extracts against what is known; a `deferral` has done later what a model could not do.
+    `moderation` judges turns before any is kept; those that were `judged` before it does not see again. What models
+    answer is judged where they are asked.
     """
 
     def __init__(
@@ -66,7 +69,9 @@ class Conversations:
         extractor: Extractor,
         merger: Merger | None = None,
         deferral: Deferral | None = None,
+        moderation: Moderation | None = None,
     ) -> None:
+        self._moderation = moderation
         self._memories = memories
         self._extractor = extractor
         self.distiller = Distiller(memories=memories, extractor=extractor, merger=merger, deferral=deferral)
@@ -80,16 +85,19 @@ class Conversations:
         *,
         user_id: str = "",
         receipt: Receipt | None = None,
+        judged: bool = False,
     ) -> Remembered:
         """Keep what was said, without tools' outputs, and what it tells about the person who speaks.
 
         The extractor is given the turns that no mark covers. Needs memory:write. Raises `InvalidRequest` for a text
-        that cannot be kept, `IdempotencyConflict`, or a `StoreError`.
+        that cannot be kept, `ContentRefused`, `ModerationUnavailable`, `IdempotencyConflict`, or a `StoreError`.
         """
         scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         runs = [
             Run(trajectory=trajectory, turns=read_turns(trajectory, with_tools=False)) for trajectory in trajectories
         ]
+        if not judged:
+            check_passages(self._moderation, principal, scope, passages_of_turns([run.turns for run in runs]))
         self._keep(principal, scope, runs, receipt, kind=MemoryKind.PERSONAL, user_id=user_id)
         for run in runs:
             known = run.count_known()
@@ -107,6 +115,7 @@ class Conversations:
         trajectories: Sequence[Trajectory],
         *,
         receipt: Receipt | None = None,
+        judged: bool = False,
     ) -> Remembered:
         """Keep agents' runs, with tools' outputs, and what helps when such a task comes again.
 
@@ -117,12 +126,14 @@ class Conversations:
         runs = [
             Run(trajectory=trajectory, turns=read_turns(trajectory, with_tools=True)) for trajectory in trajectories
         ]
+        if not judged:
+            check_passages(self._moderation, principal, scope, passages_of_turns([run.turns for run in runs]))
         self._keep(principal, scope, runs, receipt, kind=MemoryKind.TASK, user_id="")
         new: dict[str, list[Run]] = {}
         for run in runs:
             known = run.count_known() == len(run.turns)
-            judged = [mark.score for count, mark in run.marks() if count == len(run.turns)]
-            if run.turns and not (known and run.trajectory.score in judged):
+            scores = [mark.score for count, mark in run.marks() if count == len(run.turns)]
+            if run.turns and not (known and run.trajectory.score in scores):
                 new.setdefault(name_task(run), []).append(run)
         for group in new.values():
             for start in range(0, len(group), TOGETHER):
@@ -227,7 +238,9 @@ class Conversations:
             if receipt is not None and (part, start) != ("raw", 0):
                 named = sha256("".join(draft.id for draft in batch).encode()).hexdigest()[:16]
                 own = replace(receipt, key=f"{receipt.key}#{part}-{start}-{named}")
-            committed = self._memories.add(principal, scope.workspace_id, batch, receipt=own, skip_deleted=True)
+            committed = self._memories.add(
+                principal, scope.workspace_id, batch, receipt=own, skip_deleted=True, judged=True
+            )
             outcomes += committed.outcomes
         return outcomes
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from app.domain.access import Permission, Principal
 from app.domain.change import Changed, Receipt
-from app.domain.conversation import NO_MODEL, Message, Trajectory, trust_of, why_skipped
+from app.domain.conversation import NO_MODEL, WITHHELD, Message, Trajectory, trust_of, why_skipped
 from app.domain.memory import Memory, MemoryDraft, MemoryKind, Scope
 from app.domain.spending import charging
 from app.errors import ModelError, NotFound
@@ -107,8 +107,12 @@ class Distiller:
         )
 
     def defer(self, principal: Principal, scope: Scope, distilled: Distilled) -> None:
-        """Let what a model could not do be done later; where there is no model there is nothing to wait for."""
-        if self._deferral is not None and distilled.later is not None and distilled.skipped != NO_MODEL:
+        """Let what a model could not do be done later.
+
+        Where there is no model, or its answer may not be kept, there is nothing to wait for.
+        """
+        waits = distilled.skipped not in (NO_MODEL, WITHHELD)
+        if self._deferral is not None and distilled.later is not None and waits:
             self._deferral.defer(principal, scope, distilled.later, distilled.skipped)
 
     def resume(self, principal: Principal, workspace_id: str, request: DistilRequest) -> Resumed:
@@ -144,7 +148,9 @@ class Distiller:
             written = fingerprint(request)
             receipt = Receipt(key=f"distilled {written}", request_sha256=written)
             flat = [draft for drafts in made for draft in drafts]
-            committed = self._memories.add(principal, workspace_id, flat, receipt=receipt, skip_deleted=True)
+            committed = self._memories.add(
+                principal, workspace_id, flat, receipt=receipt, skip_deleted=True, judged=True
+            )
             outcomes += committed.outcomes
             # What a receipt answers for was made of another answer of the model, which no draft here tells.
             drafts = [None] * len(outcomes) if committed.replayed else flat

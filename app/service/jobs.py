@@ -19,7 +19,9 @@ from app.service.deferred import DeferredDistillation
 from app.service.leases import Leases
 from app.service.limits import check_drafts
 from app.service.memories import Memories
+from app.service.moderation import Moderation, check_passages, passages_of, passages_of_turns
 from app.service.payloads import read_drafts, read_principal, read_trajectories, write_principal
+from app.service.turns import read_turns
 
 ATTEMPTS = 3
 """How often a job is tried before it counts as failed."""
@@ -33,7 +35,7 @@ class Jobs:
     """Takes jobs in and works them off; several processes may do so at once.
 
     A job that runs twice, since its worker died after the work and before saying so, changes nothing the second
-    time: it writes under a receipt of its own.
+    time: it writes under a receipt of its own. `moderation` judges what a job holds when it is handed in.
     """
 
     def __init__(
@@ -44,7 +46,9 @@ class Jobs:
         conversations: Conversations,
         backlog: VectorBacklog | None = None,
         deferred: DeferredDistillation | None = None,
+        moderation: Moderation | None = None,
     ) -> None:
+        self._moderation = moderation
         self._queue = queue
         self._backlogs = {kind: each for kind, each in ((FILL, backlog), (DISTIL, deferred)) if each is not None}
         self._memories = memories
@@ -69,13 +73,17 @@ class Jobs:
         A receipt that was used before gives its first job again, or `IdempotencyConflict` for another request.
 
         Kinds and payloads: "add" `{"drafts": [...]}`, "remember_personal" `{"trajectories": [...], "user_id": ""}`,
-        "remember_tasks" `{"trajectories": [...]}`. Raises `InvalidRequest` for another kind or a malformed payload.
+        "remember_tasks" `{"trajectories": [...]}`. Raises `InvalidRequest` for another kind or a malformed payload, and
+        `ContentRefused` or `ModerationUnavailable` as the work itself would.
         """
         scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         if kind == "add":
-            check_drafts(read_drafts(payload))
+            check_passages(self._moderation, principal, scope, passages_of(check_drafts(read_drafts(payload))))
         elif kind in self._handlers:
-            read_trajectories(payload)
+            trajectories, _ = read_trajectories(payload)
+            with_tools = kind == "remember_tasks"
+            turns = [read_turns(trajectory, with_tools=with_tools) for trajectory in trajectories]
+            check_passages(self._moderation, principal, scope, passages_of_turns(turns))
         else:
             raise InvalidRequest(f"a job of kind {kind[:40]!r} is not known: give one of {', '.join(self._handlers)}")
         kept = {"principal": write_principal(principal), "request": payload}
@@ -155,7 +163,7 @@ class Jobs:
 
     def _add(self, principal: Principal, job: Job) -> JsonObject:
         committed = self._memories.add(
-            principal, job.scope.workspace_id, read_drafts(_request(job)), receipt=_receipt(job)
+            principal, job.scope.workspace_id, read_drafts(_request(job)), receipt=_receipt(job), judged=True
         )
         return _added(committed)
 
@@ -163,14 +171,16 @@ class Jobs:
         trajectories, user_id = read_trajectories(_request(job))
         return _remembered(
             self._conversations.remember_personal(
-                principal, job.scope.workspace_id, trajectories, user_id=user_id, receipt=_receipt(job)
+                principal, job.scope.workspace_id, trajectories, user_id=user_id, receipt=_receipt(job), judged=True
             )
         )
 
     def _remember_tasks(self, principal: Principal, job: Job) -> JsonObject:
         trajectories, _ = read_trajectories(_request(job))
         return _remembered(
-            self._conversations.remember_tasks(principal, job.scope.workspace_id, trajectories, receipt=_receipt(job))
+            self._conversations.remember_tasks(
+                principal, job.scope.workspace_id, trajectories, receipt=_receipt(job), judged=True
+            )
         )
 
 

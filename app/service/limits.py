@@ -13,6 +13,8 @@ from app.errors import InvalidRequest
 CONTENT_CHARACTERS = 32_768
 """Also of `when_to_use` and of a query. Several times what an embedding model reads; a longer text is a document."""
 BATCH_CHANGES = 1_000
+PAGE = 1_000
+"""The most memories of a page."""
 TAGS = 32
 TAG_CHARACTERS = 64
 NAME_CHARACTERS = 128
@@ -249,3 +251,18 @@ def check_filter(wanted: MemoryFilter) -> MemoryFilter:
         for scalar in condition.values:
             _check_value(f"the condition on {condition.key!r}", scalar, 0, 0, 0)
     return wanted
+
+
+def check_page(limit: int) -> int:
+    """Return a page's size of 1 to 1,000, or raise `InvalidRequest`."""
+    if not 1 <= limit <= PAGE:
+        raise InvalidRequest(f"a page of {limit} is not allowed: ask for 1 to {PAGE:,}")
+    return limit
+
+
+def check_ids(memory_ids: Sequence[str]) -> tuple[str, ...]:
+    """Return the ids of 1 to 1,000 memories, once each, or raise `InvalidRequest`."""
+    ids = tuple(dict.fromkeys(check_memory_id(memory_id) for memory_id in memory_ids))
+    if not 1 <= len(ids) <= BATCH_CHANGES:
+        raise InvalidRequest(f"{len(ids):,} memory ids are not allowed: give 1 to {BATCH_CHANGES:,} at a time")
+    return ids

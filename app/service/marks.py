@@ -63,6 +63,6 @@ def put_mark(memories: Memories, principal: Principal, workspace_id: str, last_i
         last = memories.get(principal, workspace_id, last_id)
         if read_mark(last) != mark:
             patch = MemoryPatch(details={**last.details, MARK: mark.write()})
-            memories.update(principal, workspace_id, last_id, patch)
+            memories.update(principal, workspace_id, last_id, patch, judged=True)
     except NotFound:
         return  # deleted in this moment

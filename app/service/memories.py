@@ -20,18 +20,20 @@ from app.service.copies import NO_COPIES, Copies
 from app.service.limits import (
     BATCH_CHANGES,
     NAME_CHARACTERS,
+    PAGE,
     check_drafts,
     check_filter,
+    check_ids,
     check_moment,
     check_number,
+    check_page,
     check_patch,
     check_text,
 )
 from app.service.metering import payer_of, record_of
+from app.service.moderation import Moderation, check_passages, passage_of_patch, passages_of
 from app.service.quarantine import check_release
 
-PAGE = 1_000
-"""The most memories of a page."""
 ATTEMPTS = 50
 """How often a change without an expected version is tried against changes that come in between."""
 
@@ -42,7 +44,8 @@ class Memories:
     """The memories of workspaces. May be used from any thread; nothing is kept but the ports.
 
     Where the embedder raises a `ModelError`, texts are kept without vectors, so that they are found by their words
-    at once, and the `backlog` is told.
+    at once, and the `backlog` is told. `moderation` judges texts before anything is made of them; those that were
+    `judged` before it does not see again.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class Memories:
         meter: Meter,
         copies: Copies = NO_COPIES,
         backlog: Backlog = NO_BACKLOG,
+        moderation: Moderation | None = None,
     ) -> None:
+        self._moderation = moderation
         self._copies = copies
         self._backlog = backlog
         self._store = store
@@ -70,16 +75,20 @@ class Memories:
         *,
         receipt: Receipt | None = None,
         skip_deleted: bool = False,
+        judged: bool = False,
     ) -> Committed:
         """Add 1 to 1,000 memories, all or none; durable when this returns.
 
         What is there already, word for word, is a `DUPLICATE` outcome and not an error. With `skip_deleted` a draft
         whose id was deleted or has another text, or a raw text that was deleted from its place, is a `MISSING` one;
         otherwise such an id is `AlreadyExists`, and such a raw text is added. Needs memory:write.
-        Raises `InvalidRequest` for a draft beyond the limits, `IdempotencyConflict`, or a `StoreError`.
+        Raises `InvalidRequest` for a draft beyond the limits, `ContentRefused`, `ModerationUnavailable`,
+        `IdempotencyConflict`, or a `StoreError`.
         """
         scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         checked = check_drafts(drafts)
+        if not judged:
+            check_passages(self._moderation, principal, scope, passages_of(checked))
         texts = [embedded_text(draft.when_to_use, draft.content) for draft in checked]
         vectors = self._embed(principal, scope, "add", texts)
         changes = tuple(Add(draft=draft, vector=vector) for draft, vector in zip(checked, vectors, strict=True))
@@ -119,19 +128,23 @@ class Memories:
         patch: MemoryPatch,
         *,
         expected_version: int | None = None,
+        judged: bool = False,
     ) -> Memory:
         """Change the fields that a patch gives and return the memory as it now is.
 
         Needs memory:write. Raises `NotFound`, `InvalidRequest` (also for the text of an earlier revision, which is what
         was said, and for an end before the beginning), `AlreadyExists` where another memory says the new text already,
         or `VersionConflict` where `expected_version` is not the current one. Without one the change is
-        applied to whatever is there; `VersionConflict` then only where others change the memory all the time.
+        applied to whatever is there; `VersionConflict` then only where others change the memory all the time. Texts are
+        judged as in `add`.
         """
         scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         check_memory_id(memory_id)
         patch = check_patch(patch)
         if patch.tags is not None:
             check_release(principal, self._read(scope, memory_id), patch)
+        if not judged:
+            check_passages(self._moderation, principal, scope, [passage_of_patch(patch)])
         if not patch.changes_text:
             return self._apply(
                 scope, "update", Update(memory_id=memory_id, patch=patch, expected_version=expected_version)
@@ -178,7 +191,7 @@ class Memories:
         repeated request succeeds. `expected_version` goes with one id only. Needs memory:delete.
         """
         scope = authorise(principal, Permission.MEMORY_DELETE, workspace_id)
-        ids = _check_ids(memory_ids)
+        ids = check_ids(memory_ids)
         if expected_version is not None and len(ids) > 1:
             raise InvalidRequest(f"an expected version cannot hold for {len(ids):,} memories: delete them one by one")
         changes = tuple(Delete(memory_id=memory_id, expected_version=expected_version) for memory_id in ids)
@@ -218,7 +231,7 @@ class Memories:
         """
         scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         check_number("utility", utility)
-        changes = tuple(RecordUse(memory_id=memory_id, utility=utility) for memory_id in _check_ids(memory_ids))
+        changes = tuple(RecordUse(memory_id=memory_id, utility=utility) for memory_id in check_ids(memory_ids))
         committed = self._commit(scope, "update", changes, receipt=receipt, skip_missing=True)
         return tuple(outcome.memory for outcome in committed.outcomes if outcome.memory is not None)
 
@@ -326,17 +339,3 @@ class Memories:
 
     def _count(self, scope: Scope, operation: str, *, items: int, model: str = "") -> None:
         self._meter.record([record_of(scope, operation, now_ms=self._clock.now_ms(), items=items, model=model)])
-
-
-def check_page(limit: int) -> int:
-    """Return a page's size of 1 to 1,000, or raise `InvalidRequest`."""
-    if not 1 <= limit <= PAGE:
-        raise InvalidRequest(f"a page of {limit} is not allowed: ask for 1 to {PAGE:,}")
-    return limit
-
-
-def _check_ids(memory_ids: Sequence[str]) -> tuple[str, ...]:
-    ids = tuple(dict.fromkeys(check_memory_id(memory_id) for memory_id in memory_ids))
-    if not 1 <= len(ids) <= BATCH_CHANGES:
-        raise InvalidRequest(f"{len(ids):,} memory ids are not allowed: give 1 to {BATCH_CHANGES:,} at a time")
-    return ids

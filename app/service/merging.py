@@ -178,7 +178,7 @@ def end_replaced(
                 end_ms = max(new.valid_from_ms, old.valid_from_ms + 1)
                 ends = not old.superseded and (old.valid_to_ms is None or old.valid_to_ms > end_ms)
                 patch = MemoryPatch(details={**old.details, REPLACED_BY: new.id}, valid_to_ms=end_ms if ends else None)
-                memories.update(principal, workspace_id, old.id, patch)
+                memories.update(principal, workspace_id, old.id, patch, judged=True)
             except NotFound:
                 continue  # deleted since
             ended.append(old_id)

@@ -20,6 +20,7 @@ from app.errors import AlreadyExists, NotFound, PayloadTooLarge, StoreCorrupt, V
 from app.ports import Clock, ObjectStore, UserStore
 from app.service.authorisation import authorise
 from app.service.limits import NAME_CHARACTERS, check_preferences, check_text
+from app.service.moderation import Moderation, check_passages, passages_of_values
 
 ATTEMPTS = 16
 """Tries of a change that insists on no version; each that fails was overtaken by another that succeeded."""
@@ -34,8 +35,15 @@ class Profiles:
     """Reads, changes and removes the profiles of users. May be used from any thread, and by several nodes at once."""
 
     def __init__(
-        self, *, objects: ObjectStore, users: UserStore, clock: Clock, most_bytes: int = PROFILE_BYTES
+        self,
+        *,
+        objects: ObjectStore,
+        users: UserStore,
+        clock: Clock,
+        most_bytes: int = PROFILE_BYTES,
+        moderation: Moderation | None = None,
     ) -> None:
+        self._moderation = moderation
         self._objects = objects
         self._users = users
         self._clock = clock
@@ -60,9 +68,11 @@ class Profiles:
     ) -> Profile:
         """Make a profile or put another in its place; makes the user who is missing. Needs memory:write.
 
-        Raises `VersionConflict` unless `version` is the one that is there, `InvalidRequest` or `PayloadTooLarge`.
+        Raises `VersionConflict` unless `version` is the one that is there, `InvalidRequest`, `PayloadTooLarge`,
+        `ContentRefused` or `ModerationUnavailable`.
         """
         check_preferences(preferences)
+        self._judge(principal, workspace_id, preferences)
         return self._change(principal, workspace_id, user_id, lambda _: preferences, version)
 
     def patch(
@@ -70,6 +80,7 @@ class Profiles:
     ) -> Profile:
         """Apply a JSON merge patch (RFC 7396) to a profile, an empty one where there is none; as `replace`."""
         check_preferences(patch)
+        self._judge(principal, workspace_id, patch)
         return self._change(principal, workspace_id, user_id, lambda there: merge(there, patch), version)
 
     def delete(self, principal: Principal, workspace_id: str, user_id: str, *, version: int | None = None) -> None:
@@ -88,6 +99,10 @@ class Profiles:
         For the services that remove or erase users and workspaces, which have asked for the right to do so.
         """
         return self._erase(name_profiles(scope, "" if user_id is None else user_id))
+
+    def _judge(self, principal: Principal, workspace_id: str, given: JsonObject) -> None:
+        scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
+        check_passages(self._moderation, principal, scope, passages_of_values("profile", [given]))
 
     def _change(
         self,

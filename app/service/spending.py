@@ -13,7 +13,7 @@ from app.domain.spending import LedgerEntry, SpendCap
 from app.errors import InvalidRequest
 from app.ports import Accounts, Clock
 from app.service.authorisation import authorise
-from app.service.memories import check_page
+from app.service.limits import check_page
 
 PERIODS = ("day", "month")
 

@@ -16,6 +16,7 @@ from app.service.jobs import Jobs
 from app.service.keys import Keys
 from app.service.memories import Memories
 from app.service.merging import IndexedMemories, Merger
+from app.service.moderation import Moderation
 from app.service.profiles import Profiles
 from app.service.quarantine import GuardedIndex
 from app.service.reembedding import Reembedding
@@ -51,6 +52,7 @@ class Services:
     meter: Meter
     embedder: CachingEmbedder
     store: Storage
+    moderation: Moderation | None = None
     closing: Sequence[Callable[[], None]] = ()
 
     def close(self) -> None:
@@ -73,6 +75,7 @@ def assemble(
     language: LanguageModel | None = None,
     reranker: Reranker | None = None,
     copies: Copies = NO_COPIES,
+    moderation: Moderation | None = None,
     key_days: int = 90,
     overlap_days: int = 7,
     parallel: bool = True,
@@ -90,6 +93,7 @@ def assemble(
         meter=meter,
         copies=AllCopies(copies, working, profiles),
         backlog=backlog,
+        moderation=moderation,
     )
     index = GuardedIndex(store.index)
     retrieval = Retrieval(
@@ -102,13 +106,14 @@ def assemble(
         extractor=extractor,
         merger=None if language is None else Merger(model=language, related=related),
         deferral=deferral,
+        moderation=moderation,
     )
     deferred = DeferredDistillation(distiller=conversations.distiller, deferral=deferral, clock=clock)
     return Services(
         memories=memories,
         retrieval=retrieval,
         conversations=conversations,
-        tools=Tools(memories=memories, retrieval=retrieval, guide=ToolGuide(language)),
+        tools=Tools(memories=memories, retrieval=retrieval, guide=ToolGuide(language), moderation=moderation),
         working=working,
         workspaces=Workspaces(
             workspaces=store.workspaces,
@@ -124,11 +129,19 @@ def assemble(
             meter=meter, workspaces=store.workspaces, memories=store.memories, clock=clock, ledger=store.ledger
         ),
         spending=spending,
-        jobs=Jobs(queue=store.jobs, memories=memories, conversations=conversations, backlog=backlog, deferred=deferred),
+        jobs=Jobs(
+            queue=store.jobs,
+            memories=memories,
+            conversations=conversations,
+            backlog=backlog,
+            deferred=deferred,
+            moderation=moderation,
+        ),
         backlog=backlog,
         reembedding=Reembedding(spaces=store.spaces, embedder=embedder),
         meter=meter,
         embedder=embedder,
         store=store,
+        moderation=moderation,
         closing=closing,
     )

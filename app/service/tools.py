@@ -21,6 +21,7 @@ from app.errors import InvalidRequest, NotFound, VersionConflict
 from app.service.authorisation import authorise
 from app.service.memories import Memories
 from app.service.metering import payer_of
+from app.service.moderation import Moderation, check_passages, passages_of_values
 from app.service.retrieval import Retrieval
 from app.service.tool_calls import CALLS, Call, is_valid, merge, read_calls, record
 from app.service.tool_guidelines import Guideline, ToolGuide
@@ -50,7 +51,15 @@ class Tools:
     count as not summarised.
     """
 
-    def __init__(self, *, memories: Memories, retrieval: Retrieval, guide: ToolGuide | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        memories: Memories,
+        retrieval: Retrieval,
+        guide: ToolGuide | None = None,
+        moderation: Moderation | None = None,
+    ) -> None:
+        self._moderation = moderation
         self._guide = guide or ToolGuide()
         self._memories = memories
         self._retrieval = retrieval
@@ -60,15 +69,18 @@ class Tools:
         """Keep up to 1,000 calls, the newest 100 of each tool; each tool's are durable together.
 
         Calls without a tool's name are counted and left out. Needs memory:write. Raises `InvalidRequest` for too many
-        calls, `VersionConflict` where others change a tool all the time, or a `StoreError`.
+        calls, `ContentRefused`, `ModerationUnavailable`, `VersionConflict` where others change a tool all the time, or
+        a `StoreError`.
         """
-        authorise(principal, Permission.MEMORY_WRITE, workspace_id)
+        scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         if len(calls) > MOST_CALLS:
             raise InvalidRequest(f"{len(calls):,} calls are too many: give at most {MOST_CALLS:,} at a time")
         by_tool: dict[str, list[Call]] = {}
         for call in filter(is_valid, calls):
             by_tool.setdefault(call.tool_name.strip(), []).append(record(call))
         tools: list[ToolRecorded] = []
+        recorded = [call for new in by_tool.values() for call in new]
+        check_passages(self._moderation, principal, scope, passages_of_values("call", recorded))
         for name, new in by_tool.items():
             with self._lock(workspace_id, name):
                 tools.append(self._record(principal, workspace_id, name, new))
@@ -137,7 +149,7 @@ class Tools:
             if memory is not None:
                 return _tell(name, memory, len(new), added, created=False)
             kept, added = merge((), new)
-            outcome = self._memories.add(principal, workspace_id, [_draft(name, kept, added)]).outcomes[0]
+            outcome = self._memories.add(principal, workspace_id, [_draft(name, kept, added)], judged=True).outcomes[0]
             if outcome.state is ChangeState.CREATED and outcome.memory is not None:
                 memory = self._take_over(principal, workspace_id, name, outcome.memory, outcome.superseded_ids)
                 return _tell(name, memory, len(new), added, created=not outcome.superseded_ids)
@@ -179,7 +191,7 @@ class Tools:
                 return memory, False
             try:
                 changed = self._memories.update(
-                    principal, workspace_id, memory.id, patch, expected_version=memory.version
+                    principal, workspace_id, memory.id, patch, expected_version=memory.version, judged=True
                 )
             except VersionConflict:
                 if attempt == ATTEMPTS:

@@ -61,7 +61,8 @@ class Transfers:
         used is reported and the others go on. A byte order mark before the first line is left out. A memory that
         is new here has the version of our line, so that an ETag still holds; of a 0.2 dump it starts at 1, and what is
         there already keeps its own. Repeating an import makes only duplicates. The `workspace_id` of a
-        line is not looked at. A `StoreError` stops the import; what came before it is stored.
+        line is not looked at. A line that content moderation refuses is reported too. A `StoreError` or
+        `ModerationUnavailable` stops the import; what came before it is stored.
         """
         authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         intake = _Intake(self._memories, principal, workspace_id)
@@ -100,7 +101,7 @@ class Transfers:
         authorise(principal, Permission.MEMORY_WRITE, target_workspace_id)
         if source_workspace_id == target_workspace_id:
             raise InvalidRequest(f"workspace {source_workspace_id!r} cannot be copied into itself: name another target")
-        intake = _Intake(self._memories, principal, target_workspace_id)
+        intake = _Intake(self._memories, principal, target_workspace_id, judged=True)
         for number, memory in enumerate(self._walk(scope), start=1):
             draft = _rename(read_item(write_line(memory)), target_workspace_id)
             intake.take(number, draft, characters=len(memory.content))
@@ -139,7 +140,8 @@ def _read_drafts(lines: Iterable[str]) -> Iterator[tuple[int, int, MemoryDraft |
 class _Intake:
     """Adds drafts in portions and finds out which ones of a refused portion are to blame."""
 
-    def __init__(self, memories: Memories, principal: Principal, workspace_id: str) -> None:
+    def __init__(self, memories: Memories, principal: Principal, workspace_id: str, *, judged: bool = False) -> None:
+        self._judged = judged
         self._memories = memories
         self._principal = principal
         self._workspace_id = workspace_id
@@ -162,7 +164,9 @@ class _Intake:
 
     def _add(self, portion: list[tuple[int, MemoryDraft]]) -> None:
         try:
-            committed = self._memories.add(self._principal, self._workspace_id, [draft for _, draft in portion])
+            committed = self._memories.add(
+                self._principal, self._workspace_id, [draft for _, draft in portion], judged=self._judged
+            )
         except (AlreadyExists, InvalidRequest) as error:
             if len(portion) == 1:
                 self.rejected.append((portion[0][0], error.message))

@@ -14,6 +14,7 @@ from app.errors import InvalidRequest
 from app.ports import Accounts, Clock, MemoryStore, Meter, WorkspaceStore
 from app.service.authorisation import authorise, require
 from app.service.metering import day_of
+from app.service.moderation import OPERATION
 from app.service.pricing import price_tokens
 from app.service.workloads import Stock, write_workload
 from app.service.workspaces import walk_visible
@@ -223,7 +224,8 @@ def _lines(records: Iterable[UsageRecord]) -> tuple[UsageLine, ...]:
 
 
 def _add_costs(records: Iterable[UsageRecord]) -> Decimal | None:
-    costs = [record.usd for record in records if _has_tokens(record)]
+    # Calls of content moderation cost by the call, and no list price of them is known.
+    costs = [record.usd for record in records if _has_tokens(record) or record.operation == OPERATION]
     known = [usd for usd in costs if usd is not None]
     return sum(known, start=Decimal(0)) if len(known) == len(costs) else None
 

@@ -11,8 +11,7 @@ from app.errors import InvalidRequest, NotFound
 from app.ports import MemoryStore, UserStore, WorkspaceStore
 from app.service.authorisation import authorise, require
 from app.service.copies import NO_COPIES, Copies
-from app.service.limits import NAME_CHARACTERS, check_metadata, check_text
-from app.service.memories import PAGE, check_page
+from app.service.limits import NAME_CHARACTERS, PAGE, check_metadata, check_page, check_text
 
 
 class Workspaces:

@@ -6,6 +6,7 @@ Constructing `Settings` reads nothing; `load_settings` is the only place that lo
 from app.settings.document import Settings, setting_names
 from app.settings.loading import load_settings, receive_settings
 from app.settings.models import EmbeddingSettings, LlmSettings, ModelSettings, TaskModelSettings
+from app.settings.moderation import ModerationSettings
 from app.settings.secrets import MASK
 from app.settings.sections import (
     AccessSettings,
@@ -49,6 +50,7 @@ __all__ = [
     "LogSettings",
     "McpSettings",
     "ModelSettings",
+    "ModerationSettings",
     "Notice",
     "PostgresSettings",
     "QdrantSettings",

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, PrivateAttr, model_validator
 
 from app.settings.models import EmbeddingSettings, LlmSettings
+from app.settings.moderation import ModerationSettings
 from app.settings.secrets import REVEAL
 from app.settings.sections import (
     AccessSettings,
@@ -53,6 +54,7 @@ class Settings(BaseModel):
     embedding: EmbeddingSettings = EmbeddingSettings()
     search: SearchSettings = SearchSettings()
     spending: SpendingSettings = SpendingSettings()
+    moderation: ModerationSettings = ModerationSettings()
     working_memory: WorkingMemorySettings = WorkingMemorySettings()
     storage: StorageSettings = StorageSettings()
     mcp: McpSettings = McpSettings()

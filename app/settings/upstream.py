@@ -96,6 +96,8 @@ UPSTREAM_NAMES: Mapping[str, str] = {
     "authentication.key_rotation.rotation_interval": "access.key_days",
     "authentication.key_rotation.overlap_period": "access.overlap_days",
     "gdpr_compliance.data_retention.working_memory": "working_memory.delete_after_days",
+    "china_compliance.content_moderation.enabled": "moderation.backend",
+    "china_compliance.content_moderation.provider": "moderation.backend",
     "gdpr_compliance.deletion_support.hard_delete_after_days": "retention.purge_after_days",
 }
 """Names with what they are called here; of two for one setting, the first is the stronger.
@@ -112,6 +114,10 @@ UPSTREAM_VALUES: Mapping[str, Mapping[str, str]] = {
     "embedding.backend": {"openai": "openai_compatible", "huggingface": "sentence_transformers"},
     "llm.backend": {"openai": "openai_compatible"},
     "access.mode": {"api_key": "required"},
+    "moderation.backend": {
+        **dict.fromkeys(("alibaba_green", "true", "1", "yes", "on"), "green"),
+        **dict.fromkeys(("false", "0", "no", "off"), "none"),
+    },
     "store.synchronous": {"1": "NORMAL", "2": "FULL", "normal": "NORMAL", "full": "FULL"},
 }
 """Upstream's values with ours, by setting; `llm.backend` is that of every task. Upstream's `local` store keeps files

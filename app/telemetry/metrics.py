@@ -106,11 +106,21 @@ class Metrics:
             ("reason",),
             registry=self._counts,
         )
+        self._moderated = Counter(
+            "reme_moderation_texts",
+            "Texts that content moderation was asked about; known ones were judged before, and count there too.",
+            ("outcome",),
+            registry=self._counts,
+        )
+        self._moderation_calls = Counter(
+            "reme_moderation_calls", "Answers of content moderation.", ("moderator",), registry=self._counts
+        )
         self._states.register(_BuildInfo(facts))
         self._states.register(_StoreGauges(observe))
         if not self._shared:
             ProcessCollector(registry=self._states)
         self._cache_seen = (0, 0)
+        self._moderated_seen: dict[str, int] = {}
         self._cache_lock = Lock()
 
     def count_request(self, operation: str, method: str, status: int, duration_s: float) -> None:
@@ -138,6 +148,17 @@ class Metrics:
             self._cache_seen = (hits, misses)
         self._hits.inc(max(0, hits - hits_before))
         self._misses.inc(max(0, misses - misses_before))
+
+    def count_moderated(self, counts: Mapping[str, int]) -> None:
+        """Bring the counters of texts by their outcome to these totals of this process."""
+        with self._cache_lock:
+            seen, self._moderated_seen = self._moderated_seen, dict(counts)
+        for outcome, total in counts.items():
+            self._moderated.labels(outcome).inc(max(0, total - seen.get(outcome, 0)))
+
+    def count_moderation_calls(self, moderator: str, calls: int) -> None:
+        """Count answers of content moderation."""
+        self._moderation_calls.labels(moderator).inc(calls)
 
     def render(self) -> bytes:
         """All metrics as text; with several workers the counts of all of them."""

@@ -7,10 +7,9 @@ from decimal import Decimal
 import pulumi
 import pulumi_aws as aws
 
+from infra.planning import BUDGET_FACTOR
 from infra.tagging import PROJECT, Tags
 
-BUDGET_FACTOR = Decimal("1.2")
-"""A budget is 1.2 times the plan (errata 8.3)."""
 NOTICES = ((80, "ACTUAL"), (100, "ACTUAL"), (100, "FORECASTED"))
 """Per cent of the budget at which to tell, of what is spent and of the month's forecast (§8.3 monthly_forecast)."""
 CENT = Decimal("0.01")

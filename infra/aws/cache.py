@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.fixed_names import fix_name, make_log_group
+from infra.aws.fixed_names import make_log_group
 from infra.aws.traffic import admit_group, make_group
+from infra.naming import fix_name
 from infra.tagging import Tags
 from sizing.plan import CacheSpec
 

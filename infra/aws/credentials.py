@@ -11,18 +11,13 @@ from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
-import pulumi_random as random
 
-from infra.service.configuration import ADMIN_SECRET
+from infra.generated import generate
 from infra.tagging import Tags
 
 PASSWORD_LENGTH = 48
 """Letters and digits, 285 bits: within ElastiCache's 16 to 128 and RDS's 8 to 128 characters, and in an address
 nothing needs to be escaped."""
-
-ADMIN_PREFIX = "rk_"
-ADMIN_DIGITS = 32
-"""A key of the service is rk_[0-9a-f]{32} (§10.1)."""
 
 RECOVERY_DAYS = 30
 SHORT_RECOVERY_DAYS = 7
@@ -59,7 +54,8 @@ class Credentials(pulumi.ComponentResource):
     def __init__(self, name: str, args: CredentialsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("reme:aws:Credentials", name, {}, opts)
         self.values = {
-            each: _generate(f"{name}-{each}", each, protect=args.protect, parent=self) for each in args.generated
+            each: generate(f"{name}-{each}", each, length=PASSWORD_LENGTH, protect=args.protect, parent=self)
+            for each in args.generated
         }
         stored = self.values | dict(args.given)
         self.secret_arns = {
@@ -108,21 +104,3 @@ def store_secret(
         opts=pulumi.ResourceOptions(parent=parent),
     )
     return pulumi.Output.all(secret.arn, version.id).apply(lambda found: str(found[0]))
-
-
-def _generate(name: str, purpose: str, *, protect: bool, parent: pulumi.Resource) -> pulumi.Output[str]:
-    opts = pulumi.ResourceOptions(parent=parent, protect=protect)
-    if purpose == ADMIN_SECRET:
-        digits = random.RandomPassword(
-            f"{name}-password",
-            length=ADMIN_DIGITS,
-            upper=False,
-            lower=False,
-            numeric=False,
-            special=True,
-            override_special="0123456789abcdef",
-            opts=opts,
-        )
-        return pulumi.Output.secret(pulumi.Output.concat(ADMIN_PREFIX, digits.result))
-    password = random.RandomPassword(f"{name}-password", length=PASSWORD_LENGTH, special=False, opts=opts)
-    return pulumi.Output.secret(password.result)

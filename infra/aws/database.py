@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.fixed_names import fix_name, make_log_group
+from infra.aws.fixed_names import make_log_group
 from infra.aws.roles import describe_trust, make_role
 from infra.aws.traffic import admit_group, make_group
 from infra.facts import POSTGRES_DATABASE, POSTGRES_USER
+from infra.naming import fix_name
 from infra.tagging import Tags
 from sizing.plan import DatabaseSpec
 

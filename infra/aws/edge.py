@@ -7,8 +7,8 @@ import pulumi_aws as aws
 
 from infra.aws.certificate import Certificate, CertificateArgs
 from infra.aws.firewall import Firewall, FirewallArgs
-from infra.aws.fixed_names import fix_name
 from infra.aws.listeners import EDGE_HEADER
+from infra.naming import fix_name
 from infra.tagging import Tags
 
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"

@@ -1,7 +1,4 @@
-"""Physical names that a service needs fixed, within its limits, and the log groups that are named after them."""
-
-import hashlib
-import re
+"""Log groups of fixed names, which services would make by themselves and keep for ever."""
 
 import pulumi
 import pulumi_aws as aws
@@ -12,17 +9,6 @@ RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 109
 """Days that a log group can keep what it has (CloudWatch Logs' API, PutRetentionPolicy)."""
 FOREVER = 0
 """What a group without a retention has."""
-_HASH_DIGITS = 7
-
-
-def fix_name(stack: str, part: str, longest: int) -> str:
-    """Return `<stack>-<part>` of small letters, digits and single hyphens, a letter first; a long one gets a hash."""
-    plain = re.sub(r"[^a-z0-9]+", "-", f"{stack}-{part}".lower()).strip("-")
-    name = plain if plain[:1].isalpha() else f"s-{plain}"
-    if len(name) <= longest:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_DIGITS]
-    return f"{name[: longest - _HASH_DIGITS - 1].rstrip('-')}-{digest}"
 
 
 def round_retention(days: int) -> int:

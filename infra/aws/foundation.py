@@ -1,26 +1,22 @@
 """What every stack on AWS has, whatever its tier: network, keys, secrets, log groups, notices, budgets."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 import pulumi
 
-from infra.aws.budgets import BUDGET_FACTOR, Budgets, BudgetsArgs
+from infra.address_ranges import ExistingNetwork, count_zones
+from infra.aws.budgets import Budgets, BudgetsArgs
 from infra.aws.credentials import Credentials, CredentialsArgs
 from infra.aws.keys import Keys, KeysArgs
 from infra.aws.log_groups import LogGroups, LogGroupsArgs
 from infra.aws.monitoring import Notices, NoticesArgs
-from infra.aws.network import ExistingNetwork, Network, NetworkArgs, count_zones
+from infra.aws.network import Network, NetworkArgs
 from infra.aws.zones import list_zones
+from infra.generated import list_generated, read_given
 from infra.planning import StackPlan
-from infra.service.configuration import ADMIN_SECRET, CACHE_SECRET, DATABASE_SECRET, name_secrets
 from infra.settings import StackSettings
 from infra.tagging import Tags
 from sizing.plan import RegionPlan
-
-GENERATED = (ADMIN_SECRET, DATABASE_SECRET, CACHE_SECRET)
-"""Secrets that the stack makes; others are keys of providers, from the stack's configuration."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,19 +68,14 @@ def lay_foundation(
             flow_log_bucket_arn=flow_log_bucket_arn,
         ),
     )
-    names = name_secrets(plan)
     credentials = Credentials(
         "credentials",
         CredentialsArgs(
             tags=tags,
             protect=settings.protect,
             keeps_copies=settings.keeps_copies,
-            generated=[name for name in names if _is_generated(name, plan)],
-            given={
-                name: settings.secret(f"{name}-api-key", f"the service calls {name} with it")
-                for name in names
-                if not _is_generated(name, plan)
-            },
+            generated=list_generated(plan),
+            given=read_given(plan, settings),
             kms_key_arn=keys.data_key_arn,
         ),
     )
@@ -111,8 +102,8 @@ def lay_foundation(
     Budgets(
         "budgets",
         BudgetsArgs(
-            monthly_usd=_budget(settings, planned),
-            component_usd=_component_usd(planned),
+            monthly_usd=planned.budgeted_usd(settings.alerts.monthly_budget_usd),
+            component_usd=planned.component_usd,
             topic_arn=notices.topic_arn,
             stack=settings.stack,
             tags=tags,
@@ -155,24 +146,3 @@ def _find_network(settings: StackSettings) -> ExistingNetwork | None:
         private_subnet_ids=wanted.private_subnet_ids,
         data_subnet_ids=wanted.data_subnet_ids,
     )
-
-
-def _is_generated(name: str, plan: RegionPlan) -> bool:
-    """A vector server of the stack's own gets a key that the stack makes, one of a provider has its own."""
-    return name in GENERATED or (name in ("qdrant", "elasticsearch") and plan.vector_store.placement != "managed")
-
-
-def _budget(settings: StackSettings, planned: StackPlan) -> Decimal:
-    """What the plan costs at AWS; a budget of the user's own is divided by the factor that budgets have."""
-    if settings.alerts.monthly_budget_usd is not None:
-        return Decimal(str(settings.alerts.monthly_budget_usd)) / BUDGET_FACTOR
-    return sum(_component_usd(planned).values(), Decimal(0))
-
-
-def _component_usd(planned: StackPlan) -> Mapping[str, Decimal]:
-    """The expected cost of the lines that AWS bills, by component."""
-    found: dict[str, Decimal] = {}
-    for line in planned.lines:
-        if line.provider == "aws" and line.monthly_usd is not None:
-            found[line.component] = found.get(line.component, Decimal(0)) + line.monthly_usd.expected
-    return found

@@ -14,13 +14,13 @@ from infra.aws.database import Database, DatabaseArgs
 from infra.aws.foundation import Foundation, lay_foundation, make_keys
 from infra.aws.host import HostArgs, ServiceHost
 from infra.aws.host_changes import HostChanges, HostChangesArgs
-from infra.aws.machine_watching import refuse_clusters_only, watch_machine
 from infra.aws.monitoring import Monitoring, MonitoringArgs
 from infra.aws.releases import Releases, ReleasesArgs
 from infra.aws.routing import Endpoint, Routing, RoutingArgs
 from infra.aws.traffic import admit_members
 from infra.aws.watched import Watched
 from infra.images import find_image
+from infra.machine_watching import refuse_clusters_only, watch_machine
 from infra.outputs import StackOutputs
 from infra.planning import StackPlan
 from infra.service.configuration import DATABASE_SECRET, RDS_AUTHORITIES_URL, ServiceAddresses, configure_service
@@ -217,11 +217,11 @@ def _write_user_data(base: Foundation, releases: Releases, volume_id: pulumi.Out
                     volume_id=found["volume"],
                     domain=settings.domain,
                     email=settings.service.email,
-                    proxy_image=find_image("caddy"),
-                    vector_image=find_image("qdrant"),
+                    proxy_image=find_image("caddy", settings.service.image_mirror),
+                    vector_image=find_image("qdrant", settings.service.image_mirror),
                     agent_configuration=json.dumps(agent, sort_keys=True),
                     scrape_configuration=scrape,
-                    datadog=watch_machine(base, found, port=plan.balancer.target_port),
+                    datadog=watch_machine(plan, settings, found, port=plan.balancer.target_port),
                 )
             )
         )

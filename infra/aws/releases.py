@@ -1,6 +1,5 @@
 """The bucket from which hosts install the service: a wheel, the list of what it needs, and what a new host is told."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +8,10 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.private_bucket import PrivateBucket, PrivateBucketArgs
-from infra.errors import InvalidStack
 from infra.service.delivery import Release
 from infra.service.upkeep import write_arguments
 from infra.tagging import Tags
-
-ROOT = Path(__file__).parents[2]
-REQUIREMENTS = ROOT / "app" / "requirements.lock"
+from infra.wheels import REQUIREMENTS, find_wheel, hash_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +65,7 @@ class Releases(pulumi.ComponentResource):
                 lambda found: Release(
                     version=args.version,
                     wheel_url=found["wheel"],
-                    wheel_sha256=_hash(wheel),
+                    wheel_sha256=hash_file(wheel),
                     requirements_url=found["requirements"],
                 )
             )
@@ -92,19 +88,7 @@ class Releases(pulumi.ComponentResource):
             key=key,
             source=pulumi.FileAsset(str(path)),
             # by its content: the asset's own hash is not the object's
-            source_hash=_hash(path),
+            source_hash=hash_file(path),
             opts=pulumi.ResourceOptions(parent=self),
         )
         return pulumi.Output.concat("s3://", self.bucket, "/", made.key)
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def find_wheel(version: str, wheel: str) -> Path:
-    """The wheel's file. Raises InvalidStack with the command that builds it."""
-    path = ROOT / (wheel or f"dist/reme_cloud-{version}-py3-none-any.whl")
-    if not path.is_file():
-        raise InvalidStack("service.wheel", wheel or path.name, "a file that is there: `make wheel` builds it")
-    return path

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.fixed_names import fix_name, make_log_group
+from infra.aws.fixed_names import make_log_group
 from infra.aws.host import GP3_MBPS
 from infra.aws.traffic import HTTPS_PORT, admit_group, make_group
 from infra.errors import NotEnoughZones
+from infra.naming import fix_name
 from infra.tagging import Tags
 from sizing.plan import VectorStoreSpec
 

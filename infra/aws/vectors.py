@@ -4,15 +4,15 @@ import json
 
 import pulumi
 
+from infra.address_ranges import PLACES, cut_range
 from infra.aws.agent import agent_configuration
 from infra.aws.backup import BackupPlan
 from infra.aws.foundation import Foundation
-from infra.aws.machine_watching import watch_machine
-from infra.aws.network import PLACES, cut_range
 from infra.aws.qdrant_nodes import NodeStart, NodeSubnet, QdrantNodesArgs
 from infra.aws.search_domain import SearchDomainArgs
 from infra.aws.vector_store import VectorEndpoint, make_vector_store
 from infra.images import find_image
+from infra.machine_watching import watch_machine
 from infra.service.configuration import DATADOG_SECRET
 from infra.service.qdrant_start import QdrantNode, write_node_user_data
 from infra.service.rendering import encode_user_data
@@ -102,7 +102,7 @@ def _write_user_data(base: Foundation, backup: BackupPlan, start: NodeStart) -> 
                     authority_key_arn=known["authority"],
                     bucket=known["bucket"],
                     agent_configuration=agent,
-                    datadog=watch_machine(base, known),
+                    datadog=watch_machine(base.plan, base.settings, known),
                 )
             )
         )

@@ -45,10 +45,14 @@ class Project:
     def find(self, name: str) -> tuple[StackFile, ...]:
         """The stack of this name, or all stacks of the environment in the order of its workload's regions.
 
-        Raises UnknownTarget.
+        Raises UnknownTarget, and BadRequest where stacks of the environment do not share a workload: what is meant for
+        one of them, such as a host on one cloud, must not reach the others.
         """
         alone = tuple(stack for stack in self.stacks if stack.name == name)
         together = tuple(stack for stack in self.stacks if stack.environment == name)
+        if not alone and len({_describe_load(stack) for stack in together}) > 1:
+            names = ", ".join(stack.name for stack in together)
+            raise BadRequest(f"environment {name} has stacks that are not of one workload: name one of {names}")
         if alone or together:
             return alone or tuple(sorted(together, key=_rank_region))
         stacks = [stack.name for stack in self.stacks]
@@ -93,6 +97,12 @@ def _is_secret(value: Any) -> bool:
 
 def _write(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _describe_load(stack: StackFile) -> tuple[str, str]:
+    """The workload that a stack is a part of: without named regions it is one cloud's alone."""
+    workload = stack.document("workload")
+    return _write(workload), "" if workload.get("regions") else stack.config.get(f"{PROJECT}:cloud", "aws")
 
 
 def _rank_region(stack: StackFile) -> tuple[int, str]:

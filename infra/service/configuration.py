@@ -13,8 +13,10 @@ from urllib.parse import quote, urlencode
 from infra.errors import InfraError
 from infra.facts import OBJECTS_PREFIX, POSTGRES_DATABASE, POSTGRES_USER, QDRANT_PORT
 from infra.service.providers import find_api_base, find_provider, find_weights
+from infra.tables import read_table
 from sizing.models import TASKS, models
 from sizing.plan import ModelsSpec, ObjectStoreSpec, RegionPlan, VectorStoreSpec
+from sizing.regions import regions
 
 WORKING_DIR = "/var/lib/reme"
 """The data volume of a host, the volume of the image."""
@@ -115,6 +117,7 @@ def configure_service(
         **dict(_configure_objects(plan, addresses)),
         **dict(_configure_embedding(plan)),
         **dict(_configure_language(plan)),
+        **dict(_configure_moderation(plan)),
         **overrides,
     }
     environment = {_name_variable(name): _write(value) for name, value in settings.items()}
@@ -275,6 +278,20 @@ def _configure_language(plan: RegionPlan) -> Iterator[tuple[str, object]]:
         base = find_api_base(model, plan.cloud, plan.region)
         if base != usual_base:
             yield f"llm.{task}.api_base", base
+
+
+def _configure_moderation(plan: RegionPlan) -> Iterator[tuple[str, object]]:
+    """Content moderation on Alibaba Cloud in mainland China (requirements §10.2), with the role of the machine.
+
+    What nobody can judge is refused. Where a region has no endpoint, another in mainland China judges.
+    """
+    place = regions().get((plan.cloud, plan.region))
+    if plan.cloud != "alicloud" or place is None or place.jurisdiction != "cn":
+        return
+    judging = [row["region"] for row in read_table("moderation_regions.csv")]
+    yield "moderation.backend", "green"
+    yield "moderation.on_error", "refuse"
+    yield "moderation.region", plan.region if plan.region in judging else judging[0]
 
 
 def _name_secrets(plan: RegionPlan) -> Iterator[tuple[str, str]]:

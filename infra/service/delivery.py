@@ -39,7 +39,8 @@ class MissingSecret(InfraError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """A wheel of the service and the list of what it needs, with hashes; each at an s3:// or https:// address."""
+    """A wheel of the service and the list of what it needs, with hashes; each at an s3://, oss:// or https://
+    address."""
 
     version: str
     wheel_url: str
@@ -54,8 +55,8 @@ class Release:
             raise InvalidDelivery("wheel_sha256", self.wheel_sha256, "64 hexadecimal digits")
         for field in ("wheel_url", "requirements_url"):
             address = str(getattr(self, field))
-            if not re.fullmatch(r"(s3|https)://[^\s'\"]+", address):
-                raise InvalidDelivery(field, address, "an address that begins with s3:// or https://")
+            if not re.fullmatch(r"(s3|oss|https)://[^\s'\"]+", address):
+                raise InvalidDelivery(field, address, "an address that begins with s3://, oss:// or https://")
         if not self.wheel_url.endswith(".whl"):
             raise InvalidDelivery("wheel_url", self.wheel_url, "a wheel, by its own file name")
 
@@ -100,5 +101,5 @@ def write_preparation() -> str:
 
 
 def list_secret_arns(sources: Sequence[str]) -> tuple[str, ...]:
-    """The ARNs that a role must be allowed to read, without what names a field."""
+    """The ARNs of AWS that a role must be allowed to read, without what names a field."""
     return tuple(sorted({":".join(source.split(":")[:7]) for source in sources}))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.service.configuration import WORKING_DIR
+from infra.service.machine import ASK_ALICLOUD, find_machine, name_object_host
 from infra.service.rendering import render
 
 DUMPS_FOLDER = "reme"
@@ -39,9 +40,9 @@ DUMPS = (
 The hours and days between are recovery points of disks and databases (`infra.aws.backup`)."""
 
 
-def write_dump_address(bucket: str) -> str:
+def write_dump_address(bucket: str, cloud: str = "aws") -> str:
     """Where `reme backup` puts dumps in a bucket."""
-    return f"s3://{bucket}/{DUMPS_FOLDER}"
+    return f"{find_machine(cloud).scheme}://{bucket}/{DUMPS_FOLDER}"
 
 
 def write_dump_command(dump: Dump, address: str) -> tuple[str, ...]:
@@ -49,13 +50,20 @@ def write_dump_command(dump: Dump, address: str) -> tuple[str, ...]:
     return ("backup", "--scratch", dump.scratch, address)
 
 
-def write_dump_variables(buckets: Mapping[str, str], *, region: str) -> dict[str, str]:
+def write_dump_variables(buckets: Mapping[str, str], *, region: str, cloud: str = "aws") -> dict[str, str]:
     """What a host is told of its dumps; `buckets` has the bucket of each kind by its name."""
-    addresses = {dump.variable: write_dump_address(buckets[dump.name]) for dump in DUMPS}
-    return {**addresses, "AWS_DEFAULT_REGION": region}
+    addresses = {dump.variable: write_dump_address(buckets[dump.name], cloud) for dump in DUMPS}
+    if cloud == "aws":
+        return {**addresses, "AWS_DEFAULT_REGION": region}
+    return {
+        **addresses,
+        "REME_STORAGE__REGION": region,
+        # where traffic costs nothing
+        "REME_STORAGE__ENDPOINT": f"https://{name_object_host(region)}",
+    }
 
 
-def write_dump_units() -> dict[str, str]:
+def write_dump_units(cloud: str = "aws") -> dict[str, str]:
     """The units of a host's dumps by their paths. The address comes with the settings, so that it may change."""
     files = {}
     for dump in DUMPS:
@@ -65,6 +73,7 @@ def write_dump_units() -> dict[str, str]:
             name=unit,
             description=description,
             working_dir=WORKING_DIR,
+            ask="" if cloud == "aws" else ASK_ALICLOUD,
             arguments=" ".join(write_dump_command(dump, f"${{{dump.variable}}}")),
         )
         files[f"/etc/systemd/system/{unit}.timer"] = render(

@@ -15,16 +15,28 @@ from infra.facts import QDRANT_PORT, SERVICE_UID
 from infra.service.configuration import ADMIN_VARIABLE, AUTHORITY_VARIABLE, WORKING_DIR
 from infra.service.delivery import InvalidDelivery, MissingSecret, check_image, write_preparation
 from infra.service.dumps import list_dump_timers, write_dump_units
+from infra.service.machine import (
+    ALICLOUD_PLACES,
+    ASK_ALICLOUD,
+    COLLECTOR_IDENTITY,
+    MONITOR_VERSION,
+    PYTHON,
+    Machine,
+    find_machine,
+    find_package_index,
+    list_devices,
+    name_installers,
+    write_places,
+)
 from infra.service.rendering import render, write_cloud_config, write_json
 from sizing.plan import RegionPlan
 
-PYTHON = "python3.12"
-"""The image's version; Amazon Linux 2023 has it as a package."""
-PACKAGES = (PYTHON, f"{PYTHON}-pip", "xfsprogs", "logrotate", "dnf-utils")
 AGENT_PACKAGE = "amazon-cloudwatch-agent"
 AGENT_PATH = "/etc/reme/cloudwatch-agent.json"
 SCRAPE_PATH = "/etc/reme/cloudwatch-scrape.yaml"
 """The agent's package on Amazon Linux 2023, and where a machine has its configurations."""
+INSTALL_AGENTS = "/usr/local/sbin/reme-install-agents"
+"""What installs the agents of Alibaba Cloud, which come from no list of packages."""
 TRIAL_PORT = 8003
 PATIENCE_S = 180
 """How long a release may take until it answers: weights are loaded, and a migration was done before."""
@@ -42,12 +54,14 @@ _MB_PER_GB = 1000
 class HostDelivery:
     """What a host gets.
 
-    `arguments_url` is the s3:// address of `upkeep.write_arguments`, and `secret_sources` has the ARN of each secret by
-    its name, for what stands beside the service. `volume_id` is the EBS volume of the data. With a `domain` Caddy
-    answers at 443 with a certificate that it gets itself, and tells `email` of trouble; without one the service listens
-    at 127.0.0.1 alone and is reached through a port that SSM forwards. `proxy_image` and `vector_image` are pinned by
-    digests. `agent_configuration` is the CloudWatch agent's, in JSON, `scrape_configuration` that of its scraper, in
-    YAML. `datadog` is Datadog's agent, where that watches.
+    `arguments_url` is the address of `upkeep.write_arguments` in a bucket, s3:// or oss://, and `secret_sources` has
+    the ARN of each secret by its name, for what stands beside the service. `volume_id` is the EBS volume of the data,
+    or the disk. With a `domain` Caddy answers at 443 with a certificate that it gets itself, and tells `email` of
+    trouble; without one the service listens at 127.0.0.1 alone and is reached through a port that the cloud's agent
+    forwards. `proxy_image` and `vector_image` are pinned by digests. `agent_configuration` is the CloudWatch agent's,
+    in JSON, `scrape_configuration` that of its scraper, in YAML; both are AWS's alone. `machine_group` is Alibaba
+    Cloud's alone: as which its agents are installed, and the group of machines that they ship lines for. `datadog` is
+    Datadog's agent, where that watches.
     """
 
     plan: RegionPlan
@@ -60,41 +74,46 @@ class HostDelivery:
     vector_image: str = ""
     agent_configuration: str = ""
     scrape_configuration: str = ""
+    machine_group: str = ""
     datadog: MachineAgent | None = None
 
 
 def write_host_user_data(delivery: HostDelivery) -> str:
-    """The host's user data, for `encode_user_data`. Raises `InvalidDelivery` or `MissingSecret`.
+    """The host's user data, for `encode_user_data`. Raises `InvalidDelivery`, `MissingSecret` or `UnknownMachine`.
 
     The text has no secret. The same delivery gives the same text, so that an unchanged host is left alone.
     """
     plan = delivery.plan
     port = plan.balancer.target_port
-    if not delivery.volume_id.startswith("vol-"):
-        raise InvalidDelivery("volume_id", delivery.volume_id, "the id of an EBS volume, such as vol-0a1b2c")
-    if not delivery.arguments_url.startswith("s3://"):
-        raise InvalidDelivery("arguments_url", delivery.arguments_url, "an address that begins with s3://")
+    machine = find_machine(plan.cloud)
+    _check_delivery(delivery, machine)
     files = {
-        "/usr/local/libexec/reme/fetch-secrets": render("fetch_secrets.py"),
+        "/usr/local/libexec/reme/fetch-secrets": write_secrets_fetcher(plan.cloud),
         "/usr/local/libexec/reme/prepare.py": write_preparation(),
         "/usr/local/libexec/reme/mount-volume": render(
-            "mount_volume.sh", device=name_device(delivery.volume_id), folder=WORKING_DIR, patience_s=DISK_PATIENCE_S
+            "mount_volume.sh",
+            devices=list_devices(plan.cloud, delivery.volume_id),
+            folder=WORKING_DIR,
+            patience_s=DISK_PATIENCE_S,
         ),
         "/usr/local/sbin/reme-install": render(
             "install_release.sh",
             working_dir=WORKING_DIR,
             python=PYTHON,
+            scheme=machine.scheme,
+            copy=machine.copy,
             port=port,
             trial_port=TRIAL_PORT,
             health_path=plan.balancer.health_path,
             patience_s=PATIENCE_S,
         ),
         "/etc/logrotate.d/reme": render("logrotate"),
-        "/etc/systemd/system/reme-updates.service": render("updates.service"),
+        "/etc/systemd/system/reme-updates.service": render("updates.service", commands=machine.updates),
         "/etc/systemd/system/reme-updates.timer": render("updates.timer"),
-        **write_dump_units(),
+        **write_dump_units(plan.cloud),
+        **_write_cloud_files(plan),
     }
-    packages, folders, beside, after = list(PACKAGES), {}, [], []
+    packages, folders, beside, after = list(machine.packages), {}, [], []
     if plan.vector_store.placement == "same-host":
         unit, owner = plan.vector_store.engine, _QDRANT_USER_ID
         files |= _write_vector_server(delivery)
@@ -105,13 +124,16 @@ def write_host_user_data(delivery: HostDelivery) -> str:
         folders[f"{WORKING_DIR}/caddy"] = _PROXY_USER_ID
         after.append("caddy.service")
     if beside or after:
-        packages.append("docker")
+        packages.append(machine.container_package)
     if delivery.agent_configuration:
         files[AGENT_PATH] = delivery.agent_configuration
         packages.append(AGENT_PACKAGE)
     if delivery.scrape_configuration:
         files[SCRAPE_PATH] = delivery.scrape_configuration
     commands = [["/usr/local/sbin/reme-first-start"]]
+    if delivery.machine_group:
+        files |= _write_agents(delivery)
+        commands.append([INSTALL_AGENTS])
     if delivery.datadog is not None:
         files |= write_machine_agent(delivery.datadog)
         packages.append(DATADOG_PACKAGE)
@@ -138,15 +160,51 @@ def write_host_user_data(delivery: HostDelivery) -> str:
         after=after,
         timers=("reme-updates.timer", *list_dump_timers()),
         agent=bool(delivery.agent_configuration),
+        copy=machine.copy,
         arguments_url=delivery.arguments_url,
         patience_s=PATIENCE_S,
     )
-    return write_cloud_config(files, packages=packages, commands=commands)
+    return write_cloud_config(files, packages=packages, commands=commands, cloud=plan.cloud)
 
 
-def name_device(volume_id: str) -> str:
-    """Where Amazon Linux shows an EBS volume by its id, however it is attached."""
-    return f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume_id.replace('-', '')}"
+def write_secrets_fetcher(cloud: str) -> str:
+    """The program that fetches a unit's secrets when it starts."""
+    return render("fetch_secrets.py", cloud=cloud, arn_parts=find_machine(cloud).arn_parts, ask=ASK_ALICLOUD)
+
+
+def _check_delivery(delivery: HostDelivery, machine: Machine) -> None:
+    if not delivery.volume_id.startswith(machine.volume_prefix):
+        raise InvalidDelivery("volume_id", delivery.volume_id, f"the id of a volume, such as {machine.volume_example}")
+    if not delivery.arguments_url.startswith(f"{machine.scheme}://"):
+        valid = f"an address that begins with {machine.scheme}://"
+        raise InvalidDelivery("arguments_url", delivery.arguments_url, valid)
+    if delivery.agent_configuration and delivery.plan.cloud != "aws":
+        raise InvalidDelivery("agent_configuration", "…", "none: the CloudWatch agent is for machines of AWS")
+    if delivery.machine_group and delivery.plan.cloud != "alicloud":
+        raise InvalidDelivery("machine_group", delivery.machine_group, "none: its agents are for Alibaba Cloud")
+
+
+def _write_cloud_files(plan: RegionPlan) -> dict[str, str]:
+    """What only machines of Alibaba Cloud have."""
+    if plan.cloud == "aws":
+        return {}
+    files = {
+        ASK_ALICLOUD: render("alicloud.py", places=ALICLOUD_PLACES),
+        ALICLOUD_PLACES: write_json(write_places(plan.region)),
+    }
+    if index := find_package_index(plan):
+        files["/etc/pip.conf"] = f"[global]\nindex-url = {index}\n"
+    return files
+
+
+def _write_agents(delivery: HostDelivery) -> dict[str, str]:
+    region = delivery.plan.region
+    return {
+        COLLECTOR_IDENTITY: f"{delivery.machine_group}\n",
+        INSTALL_AGENTS: render(
+            "install_agents.sh", region=region, monitor_version=MONITOR_VERSION, **name_installers(region)
+        ),
+    }
 
 
 def _write_vector_server(delivery: HostDelivery) -> dict[str, str]:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from infra.datadog import DATADOG_PACKAGE, START_AGENT, MachineAgent, write_machine_agent
 from infra.facts import QDRANT_PEER_PORT, QDRANT_PORT, SNAPSHOTS_PREFIX
 from infra.service.delivery import InvalidDelivery, check_image
-from infra.service.host_start import AGENT_PACKAGE, AGENT_PATH, PATIENCE_S, QDRANT_ENVIRONMENT, name_device
+from infra.service.host_start import (
+    AGENT_PACKAGE,
+    AGENT_PATH,
+    PATIENCE_S,
+    QDRANT_ENVIRONMENT,
+    write_secrets_fetcher,
+)
+from infra.service.machine import find_machine, name_device
 from infra.service.rendering import render, write_cloud_config
 from sizing.plan import VectorStoreSpec
 
@@ -67,9 +74,9 @@ def write_node_user_data(node: QdrantNode) -> str:
         raise InvalidDelivery("volume_id", node.volume_id, "the id of an EBS volume, such as vol-0a1b2c")
     timers = ["reme-updates.timer", "qdrant-certificate.timer"]
     files = {
-        "/usr/local/libexec/reme/fetch-secrets": render("fetch_secrets.py"),
+        "/usr/local/libexec/reme/fetch-secrets": write_secrets_fetcher("aws"),
         "/usr/local/libexec/reme/mount-volume": render(
-            "mount_volume.sh", device=name_device(node.volume_id), folder=FOLDER, patience_s=PATIENCE_S
+            "mount_volume.sh", devices=[name_device(node.volume_id)], folder=FOLDER, patience_s=PATIENCE_S
         ),
         "/usr/local/libexec/reme/make-certificate": render(
             "make_certificate.sh",
@@ -88,7 +95,7 @@ def write_node_user_data(node: QdrantNode) -> str:
         ),
         "/etc/reme/qdrant.secrets.json": json.dumps({"QDRANT__SERVICE__API_KEY": node.key_source}) + "\n",
         "/etc/systemd/system/qdrant.service": _write_server(node),
-        "/etc/systemd/system/reme-updates.service": render("updates.service"),
+        "/etc/systemd/system/reme-updates.service": render("updates.service", commands=find_machine("aws").updates),
         "/etc/systemd/system/reme-updates.timer": render("updates.timer"),
         **_write_task(
             "qdrant-certificate",

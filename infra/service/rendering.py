@@ -13,18 +13,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from infra.errors import InfraError
 from infra.service.configuration import ServiceSettings
+from infra.service.machine import find_machine
 
 TEMPLATES = Path(__file__).parent / "templates"
-MOST_USER_DATA_BYTES = 16_384
-"""What EC2 takes as user data, before base64 (EC2 User Guide, "Run commands at launch"); or packed."""
 
 
 class UserDataTooLong(InfraError):
     """A machine cannot be told so much."""
 
-    def __init__(self, size_bytes: int) -> None:
+    def __init__(self, size_bytes: int, most_bytes: int) -> None:
         super().__init__(
-            f"the user data have {size_bytes} bytes packed and a machine takes {MOST_USER_DATA_BYTES}: "
+            f"the user data have {size_bytes} bytes packed and a machine takes {most_bytes}: "
             "shorten the agent's configuration, or put it into a bucket"
         )
 
@@ -52,12 +51,15 @@ def write_json(value: object) -> str:
     return json.dumps(value, indent=1, sort_keys=True) + "\n"
 
 
-def write_cloud_config(files: Mapping[str, str], *, packages: Sequence[str], commands: Sequence[Sequence[str]]) -> str:
+def write_cloud_config(
+    files: Mapping[str, str], *, packages: Sequence[str], commands: Sequence[Sequence[str]], cloud: str = "aws"
+) -> str:
     """User data for cloud-init: packages, files of root's, then commands in order.
 
-    A path below /usr/local gets mode 0755, any other 0644. No secret may be in a file: user data can be read by
-    whoever may describe the machine.
+    A path below /usr/local gets mode 0755, any other 0644. Files are packed one by one where the cloud's machines do
+    not take the whole packed. No secret may be in a file: user data can be read by whoever may describe the machine.
     """
+    takes_gzip = find_machine(cloud).takes_gzip
     document = {
         "package_update": True,
         "packages": list(packages),
@@ -66,7 +68,7 @@ def write_cloud_config(files: Mapping[str, str], *, packages: Sequence[str], com
                 "path": path,
                 "permissions": "0755" if path.startswith("/usr/local/") else "0644",
                 "owner": "root:root",
-                "content": text,
+                **({"content": text} if takes_gzip else {"encoding": "gz+b64", "content": _pack(text)}),
             }
             for path, text in files.items()
         ],
@@ -75,15 +77,20 @@ def write_cloud_config(files: Mapping[str, str], *, packages: Sequence[str], com
     return "#cloud-config\n" + yaml.safe_dump(document, sort_keys=False, width=1_000_000)
 
 
-def encode_user_data(text: str) -> str:
-    """User data as base64 of gzip, which cloud-init unpacks. The same text gives the same result.
+def encode_user_data(text: str, cloud: str = "aws") -> str:
+    """User data as base64, of gzip where the cloud's machines take it. The same text gives the same result.
 
     Raises `UserDataTooLong`.
     """
-    packed = gzip.compress(text.encode(), mtime=0)
-    if len(packed) > MOST_USER_DATA_BYTES:
-        raise UserDataTooLong(len(packed))
-    return base64.b64encode(packed).decode()
+    machine = find_machine(cloud)
+    content = gzip.compress(text.encode(), mtime=0) if machine.takes_gzip else text.encode()
+    if len(content) > machine.most_user_data_bytes:
+        raise UserDataTooLong(len(content), machine.most_user_data_bytes)
+    return base64.b64encode(content).decode()
+
+
+def _pack(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 @cache

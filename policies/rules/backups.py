@@ -67,11 +67,9 @@ def _check_disks(graph: ResourceGraph, _: PolicySettings) -> Iterable[Finding]:
         if not found and not by_tag:
             yield undecided(disk, "its backup selection") if unsure else breach(disk)
     for disk in graph.of(kinds.ALI_DISK):
-        auto = read_one(disk, "enableAutoSnapshot")
-        if is_unknown(auto):
-            yield undecided(disk, "enableAutoSnapshot")
-        elif not is_true(auto):
-            yield breach(disk)
+        found, unsure = satellites(graph, kinds.ALI_DISK_SNAPSHOTS, "diskId", disk)
+        if not found:
+            yield undecided(disk, "its snapshot policy") if unsure else breach(disk)
 
 
 DISK_BACKUPS = Rule(

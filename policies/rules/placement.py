@@ -23,9 +23,10 @@ def _check_regions(graph: ResourceGraph, settings: PolicySettings) -> Iterable[F
     allowed = set(settings.regions) or {
         f"{row['cloud']}/{row['region']}" for row in rows if row["environment"] == settings.environment
     }
+    central = {(row["kind"], row["region"]) for row in read_table("central_regions.csv")}
     seen: set[str] = set()
     for resource in graph.custom:
-        if resource.package not in _CLOUDS:
+        if resource.package not in _CLOUDS or (resource.type, resource.region) in central:
             continue
         place = f"{resource.package}/{resource.region}"
         if place in seen or place in allowed:

@@ -111,10 +111,9 @@ def log_store(bill: Bill, resource: str, ingested_gb: float, stored_gb: float) -
     bill.add(resource, "sls", "storage", stored_gb, "GB-month", kind="usage", driver="requests")
 
 
-def alarms(bill: Bill, resource: str, count: int, metrics: int = 0) -> None:
-    """CloudMonitor alarms and custom metrics."""
+def alarms(bill: Bill, resource: str, count: int) -> None:
+    """Alarms: of CloudMonitor on metrics and events, of the log service on lines."""
     bill.add(resource, "cloudmonitor", "alarm", count, "alarm-month")
-    bill.add(resource, "cloudmonitor", "metric", metrics, "metric-month")
 
 
 def secrets(bill: Bill, resource: str, count: int) -> None:

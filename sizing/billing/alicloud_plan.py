@@ -105,7 +105,8 @@ def _bill_monitoring(bill: Bill, plan: RegionPlan) -> None:
     alicloud.log_store(bill, "logs/store", ingested, stored)
     bill_hosts(bill, plan)
     if plan.monitoring.kind == "cloud":
-        alicloud.alarms(bill, "monitoring/alarm", plan.monitoring.alarms, plan.monitoring.metrics)
+        # no metric of one's own: the log service counts lines where they lie
+        alicloud.alarms(bill, "monitoring/alarm", plan.monitoring.alarms)
     elif plan.monitoring.kind == "prometheus":
         alicloud.instance(bill, "monitoring/server", MONITORING_CLASSES["alicloud", plan.compute.architecture])
         alicloud.disk(bill, "monitoring/disk", MONITORING_DISK_GB)

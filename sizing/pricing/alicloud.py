@@ -190,7 +190,7 @@ def price_log_store(draft: Draft) -> None:
 
 
 def price_alarm(draft: Draft) -> None:
-    """An alarm."""
+    """An alarm: on a metric, on an event, or on what the log service finds in lines."""
     alicloud.alarms(draft.bill, "monitoring/alarm", 1)
 
 

@@ -58,6 +58,7 @@ def builders() -> Mapping[str, Builder]:
         "alicloud:alb/loadBalancer:LoadBalancer": alicloud.price_balancer,
         "alicloud:cdn/domainNew:DomainNew": alicloud.price_distribution,
         "alicloud:cms/alarm:Alarm": alicloud.price_alarm,
+        "alicloud:cms/eventRule:EventRule": alicloud.price_alarm,
         "alicloud:cr/registryEnterpriseInstance:RegistryEnterpriseInstance": partial(
             aws_services.refuse, "instances of the registry have no list price"
         ),
@@ -73,6 +74,7 @@ def builders() -> Mapping[str, Builder]:
         "alicloud:kms/key:Key": alicloud.price_key,
         "alicloud:kms/secret:Secret": alicloud.price_secret,
         "alicloud:kvstore/instance:Instance": alicloud.price_cache,
+        "alicloud:log/alert:Alert": alicloud.price_alarm,
         "alicloud:log/store:Store": alicloud.price_log_store,
         "alicloud:nlb/loadBalancer:LoadBalancer": alicloud.price_network_balancer,
         "alicloud:oos/secretParameter:SecretParameter": alicloud.price_parameter,

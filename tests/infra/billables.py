@@ -1,6 +1,6 @@
-"""What AWS would bill for the resources that a stack registers, in the units of the catalogue's SKUs.
+"""What a cloud would bill for the resources that a stack registers, in the units of the catalogue's SKUs.
 
-The other side of `sizing.billing.aws_plan`: that one charges a plan, this one counts resources. Each registered type
+The other side of `sizing.billing.aws_plan` and `alicloud_plan`: those charge a plan, this one counts resources. Each registered type
 is counted here or known to be free, so that nothing is billed unseen.
 """
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from sizing.billing.aws_monitoring import INSIGHTS_METRICS
 from sizing.measures import HOURS_PER_MONTH
+from tests.infra.alicloud import billables as alicloud
 from tests.infra.recorder import Recorded, Recording
 
 Sku = tuple[str, str]
@@ -86,11 +87,13 @@ def count_billables(recording: Recording) -> Mapping[Sku, Decimal]:
     """Quantities a month by service and SKU. Raises AssertionError for a type that is neither counted nor free."""
     total: Count = Counter()
     for resource in recording:
-        count = _COUNTS.get(resource.type)
+        count = _COUNTS.get(resource.type) or alicloud.COUNTS.get(resource.type)
         if count is not None:
             total.update(count(resource, recording))
         elif resource.type.startswith("aws:s3/"):
             continue  # billed by use
+        elif resource.type in alicloud.FREE or resource.type.startswith(alicloud.FREE_PREFIXES):
+            continue
         elif resource.type not in FREE and not resource.type.startswith(FREE_PREFIXES):
             raise AssertionError(f"{resource.type} {resource.name} is neither counted nor known to be free")
     return {sku: Decimal(str(round(quantity, 6))) for sku, quantity in total.items() if quantity}

@@ -15,6 +15,8 @@ from typing import Any
 import pulumi
 from pulumi.runtime import mocks, set_all_config, settings, stack
 
+from tests.infra.alicloud.computed import answer_alicloud, compute_alicloud
+
 ACCOUNT = "123456789012"
 PROJECT = "reme-cloud"
 
@@ -57,7 +59,12 @@ class Recording:
         return found[0]
 
 
-_IDS = {"aws:ebs/volume:Volume": "vol-", "aws:ec2/instance:Instance": "i-"}
+_IDS = {
+    "aws:ebs/volume:Volume": "vol-",
+    "aws:ec2/instance:Instance": "i-",
+    "alicloud:ecs/ecsDisk:EcsDisk": "d-",
+    "alicloud:ecs/instance:Instance": "i-",
+}
 """How ids begin, where somebody looks at it."""
 
 
@@ -78,6 +85,8 @@ class _Computing(mocks.Mocks):
 
 def _compute(type_: str, name: str, state: dict[str, Any], region: str) -> dict[str, Any]:
     """What a cloud would add to a resource: its ARN, name, addresses."""
+    if type_.startswith("alicloud:"):
+        return compute_alicloud(type_, name, state, region)
     service = type_.split(":")[1].partition("/")[0] if ":" in type_ else type_
     state.setdefault("name", f"{name}-1234567")
     state.setdefault("arn", f"arn:aws:{service}:{region}:{ACCOUNT}:{name}")
@@ -140,12 +149,15 @@ def _compute(type_: str, name: str, state: dict[str, Any], region: str) -> dict[
         },
         "aws:ssm/association:Association": {"associationId": "8dfe3659-4309-493a-8755-0123456789ab"},
         "random:index/randomPassword:RandomPassword": {"result": "generated-by-the-test"},
+        "random:index/randomId:RandomId": {"hex": "1a2b3c4d"},
     }
     return state | made.get(type_, {})
 
 
 def _answer(token: str, args: dict[str, Any], region: str) -> dict[str, Any]:
     """What a look-up answers."""
+    if token.startswith("alicloud:"):
+        return answer_alicloud(token, args, region)
     answers: dict[str, Callable[[], dict[str, Any]]] = {
         "aws:index/getAvailabilityZones:getAvailabilityZones": lambda: {
             "names": [f"{region}{letter}" for letter in "abc"],
@@ -282,7 +294,8 @@ def record(
             monitor.mocks, project=PROJECT, stack=stack_name, preview=False, logger=_silent(), monitor=monitor
         )
         settings.ROOT.set(None)  # the mocks make a stack whose outputs are closed; the run makes its own
-        set_all_config({"aws:region": region, **(config or {})}, list(secrets))
+        regions = {} if any(key.endswith(":region") for key in config or {}) else {"aws:region": region}
+        set_all_config({**regions, **(config or {})}, list(secrets))
         loop.run_until_complete(stack.run_in_stack(program))
     finally:
         set_all_config({}, [])

@@ -15,6 +15,8 @@ from tests.infra.wheel import ensure_wheel
 
 ROOT = Path(__file__).parents[2]
 STACKS = tuple(sorted(path.name.split(".")[1] for path in (ROOT / "infra" / "stacks").glob("Pulumi.*.yaml")))
+AWS_STACKS = tuple(name for name in STACKS if not name.startswith("alicloud"))
+ALICLOUD_STACKS = tuple(name for name in STACKS if name.startswith("alicloud"))
 SECRETS = {
     f"reme-cloud:{name}": "of the tests"
     for name in ("llm-api-key", "embedding-api-key", "qdrant-api-key", "datadog-api-key", "edge-secret")
@@ -81,6 +83,24 @@ ALTERNATIVES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "a domain for a host": ("aws-dev", {"reme-cloud:domain": "dev.example.com", "reme-cloud:zone-id": "Z1"}),
     "an own network": OWN_NETWORK,
     "ireland": ("aws-prod", {"aws:region": "eu-west-1"}),
+    "a domain on alibaba cloud": (
+        "alicloud-dev",
+        {"reme-cloud:domain": "dev.example.com", "reme-cloud:zone-id": "example.com"},
+    ),
+    "an own network on alibaba cloud": (
+        "alicloud-team",
+        {
+            "reme-cloud:network": {
+                "vpc_id": "vpc-1",
+                "cidr": "10.9.0.0/16",
+                "public_subnet_ids": ["vsw-a1", "vsw-a2"],
+                "private_subnet_ids": ["vsw-b1", "vsw-b2"],
+                "data_subnet_ids": ["vsw-c1", "vsw-c2"],
+                "zones": ["cn-beijing-h", "cn-beijing-i"],
+            }
+        },
+    ),
+    "singapore": ("alicloud-dev", {"alicloud:region": "ap-southeast-1"}),
 }
 """What a plan or a stack's file may choose: each with the stack that it is tried on, and what is said over its file."""
 
@@ -89,6 +109,16 @@ def read_stack(name: str) -> dict[str, str]:
     """The configuration of a stack's file, as the engine hands it over: objects as JSON."""
     document = yaml.safe_load((ROOT / "infra" / "stacks" / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))
     return {key: _write(value) for key, value in document["config"].items()}
+
+
+def find_cloud(config: Mapping[str, Any]) -> str:
+    """The cloud of a stack's configuration."""
+    return str(config.get("reme-cloud:cloud", "aws"))
+
+
+def find_region(config: Mapping[str, Any]) -> str:
+    """The region of a stack's configuration; AWS's where a test names a cloud that is none."""
+    return str(config.get(f"{find_cloud(config)}:region") or config["aws:region"])
 
 
 def _write(value: Any) -> str:
@@ -101,7 +131,7 @@ def plan_recorded(name: str, more: Mapping[str, Any] | None = None) -> StackPlan
     config = _configure(name, more)
     record(
         lambda: found.append(plan_stack(read_settings())),
-        region=config["aws:region"],
+        region=find_region(config),
         stack_name=name,
         config=config,
         secrets=tuple(SECRETS),
@@ -123,4 +153,4 @@ def record_stack(
     """Record a stack with `more` configuration over its file's, `without` some keys, and some of them `secret`."""
     ensure_wheel()
     config = {key: value for key, value in _configure(name, more).items() if key not in without}
-    return record(deploy, region=config["aws:region"], stack_name=name, config=config, secrets=(*SECRETS, *secret))
+    return record(deploy, region=find_region(config), stack_name=name, config=config, secrets=(*SECRETS, *secret))

@@ -15,6 +15,10 @@ pytestmark = pytest.mark.slow
 
 STATEFUL = frozenset(
     {
+        "alicloud:ecs/ecsDisk:EcsDisk",
+        "alicloud:kms/key:Key",
+        "alicloud:oos/secretParameter:SecretParameter",
+        "alicloud:oss/bucket:Bucket",
         "aws:ebs/volume:Volume",
         "aws:elasticache/replicationGroup:ReplicationGroup",
         "aws:kms/key:Key",
@@ -25,7 +29,9 @@ STATEFUL = frozenset(
 )
 REPLACEABLE = frozenset({"aws:elasticache/replicationGroup:ReplicationGroup"})
 """What is in a cache is elsewhere too."""
-FORBIDDEN = re.compile(r"\b(dev|team|staging|prod|global|aws|single|ha|us-east-1|eu-west-1|small|large|\d+gb)\b")
+FORBIDDEN = re.compile(
+    r"\b(dev|team|staging|prod|global|aws|alicloud|single|ha|us-east-1|eu-west-1|cn-beijing|small|large|\d+gb)\b"
+)
 """Words of environments, tiers, regions and sizes: a change of these must not rename, and so replace, anything."""
 PLAN_OUTPUTS = {"tier", "reasons", "warnings", "monthly_usd", "unpriced_lines"}
 
@@ -103,7 +109,9 @@ def test_no_secret_lies_in_the_clear(stack: str) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_tagged_resource_says_where_it_belongs(stack: str) -> None:
     wanted = {"project", "environment", "stack", "component", "managed-by"}
-    tagged = [each for each in record_stack(stack) if "tags" in each.props and each.type.startswith("aws:")]
+    tagged = [
+        each for each in record_stack(stack) if "tags" in each.props and each.type.startswith(("aws:", "alicloud:"))
+    ]
     assert len(tagged) > 20
     for each in tagged:
         tags = each.props["tags"]
@@ -156,6 +164,15 @@ EXPECTED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "a domain for a host": ({"aws:route53/record:Record"}, {"aws:lb/loadBalancer:LoadBalancer"}),
     "ireland": ({"aws:lb/loadBalancer:LoadBalancer"}, set()),
+    "a domain on alibaba cloud": (
+        {"alicloud:dns/alidnsRecord:AlidnsRecord"},
+        {"alicloud:dns/alidnsDomain:AlidnsDomain"},
+    ),
+    "an own network on alibaba cloud": (
+        {"alicloud:ecs/instance:Instance"},
+        {"alicloud:vpc/network:Network", "alicloud:vpc/switch:Switch"},
+    ),
+    "singapore": ({"alicloud:ecs/instance:Instance"}, {"alicloud:vpc/natGateway:NatGateway"}),
 }
 """By alternative: types that are there, and types that are not."""
 

@@ -7,8 +7,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from infra.aws.releases import ROOT
 from infra.settings import ServiceSettings
+from infra.wheels import ROOT
 
 WHEEL = ROOT / "dist" / f"reme_cloud-{ServiceSettings().version}-py3-none-any.whl"
 

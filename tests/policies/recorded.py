@@ -11,7 +11,7 @@ from policies.settings import PolicySettings, find_environment, read_waivers
 from sizing.graph.resources import Resource, ResourceGraph, build_graph
 from tests.infra import recorder
 from tests.infra.recorder import Recording
-from tests.infra.stacks import ALTERNATIVES, STACKS, read_stack, record_stack
+from tests.infra.stacks import ALTERNATIVES, STACKS, find_region, read_stack, record_stack
 
 CHOICES: Mapping[str, tuple[str, Mapping[str, Any]]] = {stack: (stack, {}) for stack in STACKS} | dict(ALTERNATIVES)
 """Each stack, and each that it can be changed to: the stack's file and what is said over it."""
@@ -40,7 +40,7 @@ def graph_of(choice: str) -> ResourceGraph:
     stack, more = CHOICES[choice]
     with _keeping_origins() as origins:
         recording = record_stack(stack, more)
-    region = str(more.get("aws:region") or read_stack(stack)["aws:region"])
+    region = find_region(read_stack(stack) | dict(more))
     return _build(choice, recording, origins, region)
 
 
@@ -71,7 +71,7 @@ def _build(name: str, recording: Recording, origins: _Origins, region: str) -> R
 
 
 def _region(each: recorder.Recorded, regions: Mapping[str, str], usual: str) -> str:
-    if not each.type.startswith("aws:"):
+    if not each.type.startswith(("aws:", "alicloud:")):
         return ""
     return str(each.props.get("region") or regions.get(each.provider.rpartition("::")[0]) or usual)
 

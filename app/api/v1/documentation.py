@@ -31,10 +31,10 @@ REASONS = {
     409: "Another change came first, it exists already, or the Idempotency-Key was used for another request.",
     413: "The body is too large.",
     415: "The body's content type is not taken here.",
-    422: "The request does not fit its schema.",
+    422: "The request does not fit its schema, or content moderation refuses a text.",
     429: "Too many requests with this key; Retry-After says how many seconds to wait.",
     500: "The service or its store failed.",
-    503: "The store is busy; Retry-After says how many seconds to wait.",
+    503: "The store is busy, or nobody can judge a text; Retry-After says how many seconds to wait.",
     507: "No space is left for the store.",
 }
 ALWAYS = (400, 401, 403, 404, 422, 429, 500, 503)

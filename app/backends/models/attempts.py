@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
+from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
@@ -137,28 +138,33 @@ class Line:
         return Setback(MalformedAnswer(f"the answer of {self.name} {complaint}"))
 
     def persist(self, attempt: Callable[[], T], deadline: Deadline) -> T:
-        """What an attempt returns, tried again after a `Setback` until the deadline would pass in waiting.
+        """What an attempt returns, as `persist` says, until the connections are closed."""
+        return persist(attempt, deadline, self._connections.closing)
 
-        Waits as long as the provider asks, or else longer each time; an answer that was malformed is asked for again
-        at once. Raises what else an attempt raises, or the last setback's error; where the deadline cut the last
-        attempt short, that of the one before says more.
-        """
-        setbacks: list[Setback | None] = []
-        retrying = Retrying(
-            retry=retry_if_exception_type(Setback),
-            wait=_wait_s,
-            stop=stop_any(
-                _TooManyMalformed(), stop_after_attempt(MOST_ATTEMPTS), stop_before_delay(max(0.0, deadline.left_s))
-            ),
-            before_sleep=lambda state: setbacks.append(_setback(state)),
-            sleep=sleep_using_event(self._connections.closing),
-            reraise=True,
-        )
-        try:
-            return retrying(attempt)
-        except Setback as setback:
-            earlier = setbacks[-1] if setbacks and setback.cut_short else None
-            raise (earlier or setback).error from None
+
+def persist(attempt: Callable[[], T], deadline: Deadline, closing: Event) -> T:
+    """What an attempt returns, tried again after a `Setback` until the deadline would pass in waiting.
+
+    Waits as long as the provider asks, or else longer each time, and no more once `closing` is set; an answer that was
+    malformed is asked for again at once. Raises what else an attempt raises, or the last setback's error; where the
+    deadline cut the last attempt short, that of the one before says more.
+    """
+    setbacks: list[Setback | None] = []
+    retrying = Retrying(
+        retry=retry_if_exception_type(Setback),
+        wait=_wait_s,
+        stop=stop_any(
+            _TooManyMalformed(), stop_after_attempt(MOST_ATTEMPTS), stop_before_delay(max(0.0, deadline.left_s))
+        ),
+        before_sleep=lambda state: setbacks.append(_setback(state)),
+        sleep=sleep_using_event(closing),
+        reraise=True,
+    )
+    try:
+        return retrying(attempt)
+    except Setback as setback:
+        earlier = setbacks[-1] if setbacks and setback.cut_short else None
+        raise (earlier or setback).error from None
 
 
 class _TooManyMalformed(stop_base):

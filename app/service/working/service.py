@@ -11,9 +11,9 @@ from app.domain.working import Offload, WorkingLimits, WorkingMode, WorkingPolic
 from app.errors import InvalidRequest
 from app.ports import Clock, LanguageModel, Meter, ObjectStore, WorkingStore
 from app.service.authorisation import authorise
-from app.service.limits import NAME_CHARACTERS, check_text
-from app.service.memories import check_page
+from app.service.limits import NAME_CHARACTERS, check_page, check_text
 from app.service.metering import record_of
+from app.service.moderation import Moderation, check_passages, passages_of_values
 from app.service.working.compaction import compact
 from app.service.working.compression import Goal, compress
 from app.service.working.drafts import Draft
@@ -59,7 +59,9 @@ class WorkingMemory:
         clock: Clock,
         meter: Meter,
         policy: WorkingPolicy,
+        moderation: Moderation | None = None,
     ) -> None:
+        self._moderation = moderation
         self._offloads = Offloads(store=store, objects=objects, clock=clock)
         self._store = store
         self._model = model
@@ -100,7 +102,8 @@ class WorkingMemory:
         """Make a conversation short enough, if it is not; every text that is taken out is durable before this returns.
 
         Needs memory:write. A failing model is replaced by rules. Raises `InvalidRequest` for messages or limits that
-        cannot be used, `PayloadTooLarge`, or a `StoreError`; then nothing was offloaded.
+        cannot be used, `PayloadTooLarge`, `ContentRefused`, `ModerationUnavailable`, or a `StoreError`; then nothing
+        was offloaded.
         """
         scope = authorise(principal, Permission.MEMORY_WRITE, workspace_id)
         limits = check_limits(limits or self._policy.limits)
@@ -116,6 +119,8 @@ class WorkingMemory:
             )
             with charging(payer):
                 kept, drafts = self._plan(scope, said, tokens, limits, summariser)
+        texts = passages_of_values("offloaded text", (draft.text for draft in drafts))
+        check_passages(self._moderation, principal, scope, texts)
         offloads = self._offloads.keep(scope, drafts, chat_id=chat_id) if drafts else ()
         self._meter.record([record_of(scope, OPERATION, now_ms=self._clock.now_ms(), items=len(said))])
         return Shortened(

@@ -50,7 +50,9 @@ class Listener:
         *,
         user_id: str = "",
         receipt: Receipt | None = None,
+        judged: bool = False,
     ) -> Remembered:
+        assert judged
         return self._remember("personal", principal, workspace_id, trajectories, user_id, receipt)
 
     def remember_tasks(
@@ -60,7 +62,9 @@ class Listener:
         trajectories: Sequence[Trajectory],
         *,
         receipt: Receipt | None = None,
+        judged: bool = False,
     ) -> Remembered:
+        assert judged
         return self._remember("tasks", principal, workspace_id, trajectories, "", receipt)
 
     def _remember(

@@ -6,7 +6,8 @@ import pulumi
 import pytest
 
 from infra.aws.database import Database, DatabaseArgs
-from infra.aws.fixed_names import FOREVER, fix_name, round_retention
+from infra.aws.fixed_names import FOREVER, round_retention
+from infra.naming import fix_name
 from infra.tagging import Tags
 from tests.infra.recorder import Recording, record
 from tests.infra.service.plans import COMPANY, plan_region

@@ -5,7 +5,8 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from infra.aws.network import ExistingNetwork, Network, NetworkArgs, count_zones, cut_range
+from infra.address_ranges import ExistingNetwork, count_zones, cut_range
+from infra.aws.network import Network, NetworkArgs
 from infra.errors import InvalidStack, NotEnoughZones
 from infra.tagging import Tags
 from sizing.plan import NetworkSpec

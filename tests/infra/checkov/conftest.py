@@ -6,7 +6,7 @@ from tests.infra.checkov.scan import Finding, scan
 from tests.infra.checkov.tables import read_rules
 from tests.infra.checkov.translation import translate
 from tests.infra.recorder import Recorded
-from tests.infra.stacks import ALTERNATIVES, STACKS, record_stack
+from tests.infra.stacks import ALTERNATIVES, AWS_STACKS, record_stack
 from tests.servers.installation import ServerMissing
 
 WITH_THEIR_OWN = ("managed prometheus", "prometheus", "datadog", "datadog on a host", "copies of objects")
@@ -18,7 +18,7 @@ Stacks = dict[str, tuple[Recorded, ...]]
 @pytest.fixture(scope="session")
 def stacks() -> Stacks:
     """What every stack registers, and alternatives with resources of their own."""
-    found = {name: record_stack(name).resources for name in STACKS}
+    found = {name: record_stack(name).resources for name in AWS_STACKS}
     for name in WITH_THEIR_OWN:
         stack, more = ALTERNATIVES[name]
         found[f"{stack} {name}"] = record_stack(stack, more).resources

@@ -10,7 +10,7 @@ from tests.infra.checkov.scan import Finding
 from tests.infra.checkov.tables import read_rules, read_waivers
 from tests.infra.checkov.translation import translate
 from tests.infra.recorder import Recorded
-from tests.infra.stacks import ALTERNATIVES, STACKS
+from tests.infra.stacks import ALTERNATIVES, AWS_STACKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("checkov")]
 
@@ -18,7 +18,7 @@ RULES, WAIVERS = read_rules(), read_waivers()
 STATUSES = {"passes", "waived", "not verifiable"}
 
 
-@pytest.mark.parametrize("stack", [*STACKS, *(f"{ALTERNATIVES[name][0]} {name}" for name in WITH_THEIR_OWN)])
+@pytest.mark.parametrize("stack", [*AWS_STACKS, *(f"{ALTERNATIVES[name][0]} {name}" for name in WITH_THEIR_OWN)])
 def test_no_check_of_a_stack_fails_but_for_waivers(stack: str, findings: list[Finding]) -> None:
     found = [finding for finding in findings if finding.plan == stack]
     assert any(finding.passed for finding in found)

@@ -32,6 +32,7 @@ def run(*arguments: str, path: str = "") -> "subprocess.CompletedProcess[str]":
 @pytest.mark.slow
 def test_every_stack_is_planned_without_an_engine() -> None:
     environments = {"aws-dev": "dev", "aws-team": "team", "aws-staging": "staging", "aws-prod": "prod"}
+    environments |= {"alicloud-dev": "dev", "alicloud-team": "team"}
     for stack in STACKS:
         done = run("plan", stack, "--json")
         assert done.returncode == 0, done.stderr
@@ -55,6 +56,10 @@ def test_an_environment_is_its_stacks_the_primary_region_first() -> None:
     [
         (("plan", "aws-pro"), "Did you mean aws-prod?"),
         (("plan", "dev", "--project", "/"), "no Pulumi.yaml"),
+        (
+            ("plan", "team"),
+            "environment team has stacks that are not of one workload: name one of alicloud-team, aws-team",
+        ),
         (("stauts", "dev"), "Did you mean: reme-deploy status"),
     ],
 )

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from infra.service import configuration
 from infra.service.configuration import MissingAddress, ServiceAddresses, configure_service
 from infra.service.providers import UnknownProvider, find_api_base, find_weights
 from sizing.models import models
+from sizing.regions import regions
 from tests.infra.service.plans import ADDRESSES, COMPANY, PERSONAL, plan_region
 
 
@@ -73,6 +75,34 @@ def test_every_model_of_the_catalogue_can_be_reached() -> None:
 def test_dashscope_is_asked_within_the_jurisdiction() -> None:
     assert "dashscope.aliyuncs" in find_api_base("qwen-plus", "alicloud", "cn-beijing")
     assert "dashscope-intl.aliyuncs" in find_api_base("qwen-plus", "alicloud", "ap-southeast-1")
+
+
+@pytest.mark.parametrize(
+    "region",
+    [region for (cloud, region), place in regions().items() if (cloud, place.jurisdiction) == ("alicloud", "cn")],
+)
+def test_in_mainland_china_texts_are_judged_and_refused_unless_they_are(region: str) -> None:
+    plan = replace(plan_region(**PERSONAL), cloud="alicloud", region=region)
+    environment = configure_service(plan, ServiceAddresses()).environment
+    assert {name: value for name, value in environment.items() if name.startswith("REME_MODERATION__")} == {
+        "REME_MODERATION__BACKEND": "green",
+        "REME_MODERATION__ON_ERROR": "refuse",
+        "REME_MODERATION__REGION": region,
+    }
+
+
+def test_where_nobody_judges_another_region_of_mainland_china_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = replace(plan_region(**PERSONAL), cloud="alicloud", region="cn-shenzhen")
+    monkeypatch.setattr(configuration, "read_table", lambda name: [{"region": "cn-beijing"}])
+    environment = configure_service(plan, ServiceAddresses()).environment
+    assert environment["REME_MODERATION__REGION"] == "cn-beijing"
+
+
+@pytest.mark.parametrize(("cloud", "region"), [("aws", "us-east-1"), ("alicloud", "ap-southeast-1")])
+def test_elsewhere_no_text_leaves_for_moderation(cloud: str, region: str) -> None:
+    plan = replace(plan_region(**PERSONAL), cloud=cloud, region=region)
+    environment = configure_service(plan, ServiceAddresses()).environment
+    assert not [name for name in environment if name.startswith("REME_MODERATION__")]
 
 
 def test_an_unknown_model_names_the_table() -> None:

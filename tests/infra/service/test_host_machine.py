@@ -14,7 +14,8 @@ import yaml
 
 from infra.service.configuration import ServiceAddresses, ServiceSettings, configure_service
 from infra.service.delivery import Release
-from infra.service.host_start import HostDelivery, name_device, write_host_user_data
+from infra.service.host_start import HostDelivery, write_host_user_data
+from infra.service.machine import name_device
 from infra.service.upkeep import write_arguments, write_change_document, write_change_parameters
 from tests.infra.service.machine.host import Host, boot, lacking
 from tests.infra.service.machine.releases import Bucket

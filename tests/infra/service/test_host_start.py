@@ -20,7 +20,8 @@ import yaml
 from infra.service.configuration import configure_service, name_secrets
 from infra.service.delivery import InvalidDelivery, MissingSecret, Release, list_secret_arns
 from infra.service.host_start import HostDelivery, write_host_user_data
-from infra.service.rendering import MOST_USER_DATA_BYTES, UserDataTooLong, encode_user_data, write_environment
+from infra.service.machine import MACHINES
+from infra.service.rendering import UserDataTooLong, encode_user_data, write_environment
 from infra.service.upkeep import ChangeTooLong, write_arguments, write_change_document, write_change_parameters
 from tests.infra.service.plans import ADDRESSES, PERSONAL, TEAM, plan_region
 
@@ -32,6 +33,7 @@ CLOUD_INIT_SCHEMAS = (
     os.environ.get("CLOUD_INIT_SCHEMA", ""),
 )
 """Where tools/install-pulumi.sh and Debian's package cloud-init have it; or a file of one's choice."""
+MOST_USER_DATA_BYTES = MACHINES["aws"].most_user_data_bytes
 RELEASE = Release(
     version="0.1.0",
     wheel_url="s3://releases/reme_cloud-0.1.0-py3-none-any.whl",

@@ -144,5 +144,5 @@ def test_what_moves_with_the_memories_is_driven_by_them() -> None:
 
 def test_alibaba_lists_what_it_plans_even_without_a_price() -> None:
     report = report_for(users=500, clouds=["alicloud"])
-    for ending in ("security/secret/oos/secret-parameter", "monitoring/alarm/cloudmonitor/metric"):
+    for ending in ("security/secret/oos/secret-parameter", "monitoring/alarm/cloudmonitor/alarm"):
         assert line(report, ending).monthly_usd is None

@@ -1,5 +1,7 @@
 """A host in namespaces of its own: user data are carried out on it as cloud-init would."""
 
+import base64
+import gzip
 import json
 import os
 import shutil
@@ -84,7 +86,7 @@ class Host:
         """Write the files of a cloud-config and run its commands; packages are taken to be there."""
         document = yaml.safe_load(user_data)
         for file in document["write_files"]:
-            self.write(file["path"], file["content"], int(file["permissions"], 8))
+            self.write(file["path"], read_content(file), int(file["permissions"], 8))
         [command] = document["runcmd"]
         done = self.run(*command)
         self.write("/run/fake/finished", "")
@@ -98,6 +100,13 @@ class Host:
         """What a unit wrote."""
         path = self.root / "var/log/reme" / f"{unit}.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def read_content(file: Mapping[str, str]) -> str:
+    """A file's text, unpacked as cloud-init does."""
+    if file.get("encoding") != "gz+b64":
+        return file["content"]
+    return gzip.decompress(base64.b64decode(file["content"])).decode()
 
 
 @contextmanager

@@ -27,7 +27,9 @@ loop=$(losetup --find --show "$disk")
 trap 'losetup --detach "$loop"' EXIT
 : >"$root$loop"
 mount --bind "$loop" "$root$loop"
-ln -s "$loop" "$root/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0abc"
+for link in nvme-Amazon_Elastic_Block_Store_vol0abc nvme-Alibaba_Cloud_Elastic_Block_Storage_0abc; do
+  ln -s "$loop" "$root/dev/disk/by-id/$link"
+done
 echo ready
 read -r _ || true
 umount --lazy "$root/var/lib/reme" 2>/dev/null || true

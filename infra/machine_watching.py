@@ -1,11 +1,11 @@
-"""How machines of their own are watched other than by CloudWatch: by Datadog's agent."""
+"""How machines of their own are watched other than by the cloud's own monitoring: by Datadog's agent."""
 
 from collections.abc import Mapping
 
-from infra.aws.foundation import Foundation
 from infra.datadog import MachineAgent
 from infra.errors import InvalidStack
 from infra.service.configuration import DATADOG_SECRET
+from infra.settings import StackSettings
 from sizing.plan import RegionPlan
 
 ON_CLUSTERS = ("prometheus", "managed-prometheus")
@@ -19,14 +19,16 @@ def refuse_clusters_only(plan: RegionPlan) -> None:
         )
 
 
-def watch_machine(base: Foundation, known: Mapping[str, str], *, port: int = 0) -> MachineAgent | None:
-    """Datadog's agent for a machine, where that watches. `known` has the ARN of its key's secret as
+def watch_machine(
+    plan: RegionPlan, settings: StackSettings, known: Mapping[str, str], *, port: int = 0
+) -> MachineAgent | None:
+    """Datadog's agent for a machine, where that watches. `known` has the address of its key's secret as
     ``secret datadog``; `port` is the service's on this machine, 0 where it is not there."""
-    if base.plan.monitoring.kind != "datadog":
+    if plan.monitoring.kind != "datadog":
         return None
     return MachineAgent(
-        site=base.settings.alerts.datadog_site,
-        stack=base.settings.stack,
+        site=settings.alerts.datadog_site,
+        stack=settings.stack,
         key_arn=known[f"secret {DATADOG_SECRET}"],
         port=port,
     )

@@ -1,0 +1,1 @@
+"""The stacks on Alibaba Cloud: one component a module, put together in `stack`."""

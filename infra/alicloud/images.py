@@ -1,0 +1,34 @@
+"""Machine images, found among those that Alibaba Cloud publishes."""
+
+import pulumi
+import pulumi_alicloud as alicloud
+
+from infra.errors import InvalidStack
+from sizing.plan import ComputeSpec
+
+HOST_IMAGES = {"x86_64": "ubuntu_24_04_x64_20G_alibase_", "arm64": "ubuntu_24_04_arm64_20G_alibase_"}
+"""How the ids of Ubuntu 24.04 begin; a date follows (`infra/data/alicloud_facts_host.csv`)."""
+OWNER = "system"
+
+
+def find_host_image(spec: ComputeSpec, parent: pulumi.Resource) -> pulumi.Output[str]:
+    """The newest image for a single host, by a look-up.
+
+    Raises InvalidStack for a GPU, whose driver no public image has, and where the region has no such image.
+    """
+    if spec.gpu:
+        raise InvalidStack("service.machine_image", "", f"an image of Ubuntu 24.04 with NVIDIA's driver for {spec.gpu}")
+    found = alicloud.ecs.get_images_output(
+        name_regex=f"^{HOST_IMAGES[spec.architecture]}",
+        owners=OWNER,
+        architecture=spec.architecture,
+        most_recent=True,
+        opts=pulumi.InvokeOutputOptions(parent=parent),
+    )
+    return found.ids.apply(lambda ids: _take_newest(ids, spec.architecture))
+
+
+def _take_newest(ids: list[str], architecture: str) -> str:
+    if not ids:
+        raise InvalidStack("service.machine_image", "", f"the id of an image of Ubuntu 24.04 for {architecture}")
+    return ids[0]
