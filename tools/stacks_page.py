@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from tests.infra.recorder import Recorded, Recording
 from tests.infra.stacks import STACKS, plan_recorded, record_stack
 
-PAGE = "docs/reference/aws-architecture.md"
+PAGE = "docs/reference/stacks.md"
 _RULES = "rules between parts"
 _EVERYWHERE = frozenset(
     {"keys", "logs", "log-buckets", "notices", "budgets", "credentials", "registry", "zone", _RULES}
@@ -20,13 +20,14 @@ _KINDS = re.compile(r"^aws:[^/]+/\w+:(\w+)$")
 def write_stacks_page() -> str:
     """The page in Markdown: for each stack its tier and cost, a drawing of its parts, and what each part is made of."""
     parts = [
-        "# The stacks on AWS, drawn",
+        "# The stacks, drawn",
         "",
         "<!-- Written by tools/write_docs.py (make docs). Edit the code or the stack's file that it comes from. -->",
         "",
         "Each drawing comes from the resources that the stack's program registers: an arrow means that a resource of",
         "one part is given an address or a name of the other. What every part uses (keys, secrets, logs, notices,",
-        "budgets) stands in the tables only. [Stacks on AWS](../howto/stacks-on-aws.md) says how to use them.",
+        "budgets) stands in the tables only. [Stacks on AWS](../howto/stacks-on-aws.md) and",
+        "[on Alibaba Cloud](../howto/stacks-on-alibaba-cloud.md) say how to use them.",
         "",
         *(line for stack in STACKS for line in _describe(stack)),
     ]

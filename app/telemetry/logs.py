@@ -1,5 +1,6 @@
 """Log lines as JSON, one object a line, with the fields of the requirements (§7.3)."""
 
+import contextlib
 import json
 import logging
 import sys
@@ -67,6 +68,29 @@ class _StandardError(logging.StreamHandler[TextIO]):
         """Nothing to keep."""
 
 
+class _LogFile(WatchedFileHandler):
+    """Writes to a file, and to standard error what the file does not take: a request never fails for want of a log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; a file that was moved or removed is opened anew."""
+        try:
+            super().emit(record)
+        except OSError:
+            sys.stderr.write(self.format(record) + self.terminator)
+
+    def close(self) -> None:
+        """End; what a full disk does not take has gone to standard error already."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        """Let what `emit` knows come through, and logging itself tell of all else."""
+        fault = sys.exc_info()[1]
+        if isinstance(fault, OSError):
+            raise fault
+        super().handleError(record)
+
+
 def configure_logs(settings: LogSettings) -> None:
     """Send the lines of this process where the settings say; a second call replaces the first."""
     handler: logging.Handler
@@ -74,7 +98,7 @@ def configure_logs(settings: LogSettings) -> None:
         handler = _StandardError()
     else:
         settings.file.parent.mkdir(parents=True, exist_ok=True)
-        handler = WatchedFileHandler(settings.file, encoding="utf-8", delay=True)
+        handler = _LogFile(settings.file, encoding="utf-8", delay=True)
     handler.set_name(HANDLER_NAME)
     handler.setFormatter(JsonFormatter(Masker(settings.mask)))
     for name in OWN_LOGGERS:

@@ -28,7 +28,7 @@ from tools.page_commands import Command, page_steps
 COMMANDS = {" ".join(names): command for names, command, _ in reference_pages.walk_commands()}
 
 
-DRAWN = {"docs/reference/aws-architecture.md"}
+DRAWN = {"docs/reference/stacks.md"}
 """Pages made from the recorded resources of every stack."""
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +159,24 @@ def test_configuring_again_replaces_the_first(tmp_path: Path, capsys: pytest.Cap
     logging.getLogger("reme.http").warning("once")
     assert capsys.readouterr().err == ""
     assert [json.loads(line)["message"] for line in file.read_text().splitlines()] == ["once"]
+
+
+def test_lines_that_the_file_does_not_take_go_to_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "logs"
+    configure_logs(LogSettings(file=folder / "reme.log"))
+    log = logging.getLogger("reme.http")
+    log.info("first")
+    shutil.rmtree(folder)
+    log.info("second")
+    folder.mkdir()
+    log.info("third")
+    configure_logs(LogSettings(file=Path("/dev/full")))
+    log.info("key %s", KEY)
+    lost = [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
+    assert lost[0] == "second" and KEY not in lost[1] and len(lost) == 2
+    assert json.loads((folder / "reme.log").read_text())["message"] == "third"
 
 
 @pytest.mark.parametrize(
