@@ -36,7 +36,6 @@ class Link:
 
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter | None = None
-    task: "asyncio.Task[None] | None" = None
     returned_bytes: int = 0
     sent: bytes = b""
     cut: bool = False
@@ -159,10 +158,11 @@ class Proxy:
     async def _close(self) -> None:
         await self._refuse()
         self._flowing.set()
-        tasks = [link.task for link in self._links if link.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # also what has just been accepted, and is no link yet
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
 
     def _cut_all(self) -> None:
         for link in tuple(self._links):
@@ -177,7 +177,7 @@ class Proxy:
         link.reset(link.client)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link = Link(client=writer, task=asyncio.current_task())
+        link = Link(client=writer)
         self._links.add(link)
         try:
             await self._serve(link, reader)

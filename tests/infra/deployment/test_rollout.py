@@ -229,7 +229,8 @@ def test_a_bad_version_loses_its_traffic(tmp_path: Path, defect: str, reason: st
             wait_until(lambda: len(writers.acknowledged) > before + 50, "writes to the version before alone")
         assert not outcome.promoted
         assert reason in outcome.reason
-        assert proxy.history == history
+        # One that dies after some requests may have got its next share by then.
+        assert proxy.history == history or (defect == "dying" and proxy.history in ([10, 50, 0], [10, 50, 100, 0]))
         # Those under way when the traffic was given back are still answered by the new version.
         assert proxy.answered["green"] <= answered + 4
         assert len(writers.refused) <= refused + 4
