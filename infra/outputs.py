@@ -10,7 +10,10 @@ from infra.planning import StackPlan
 
 @dataclass(frozen=True, kw_only=True)
 class StackOutputs:
-    """What a stack made, empty where the plan has none of it. No output is a secret; secrets have their addresses."""
+    """What a stack made, empty where the plan has none of it. No output is a secret; secrets have their addresses.
+
+    `entrance_address` is the name of the balancer, to which the world's name leads.
+    """
 
     service_url: pulumi.Input[str]
     health_url: pulumi.Input[str]
@@ -34,6 +37,7 @@ class StackOutputs:
     metrics_url: pulumi.Input[str] = ""
     grafana_url: pulumi.Input[str] = ""
     zone_id: pulumi.Input[str] = ""
+    entrance_address: pulumi.Input[str] = ""
 
 
 def export_outputs(planned: StackPlan, made: StackOutputs) -> None:

@@ -22,11 +22,15 @@ BUDGET_FACTOR = Decimal("1.2")
 
 @dataclass(frozen=True, kw_only=True)
 class StackPlan:
-    """The whole plan, this stack's region of it, and the bill of all regions."""
+    """The whole plan, this stack's region of it, and the bill of all regions.
+
+    `key_instance_id` is a KMS instance of the account's that the stack makes its keys in.
+    """
 
     plan: Plan
     region: RegionPlan
     report: CostReport
+    key_instance_id: str = ""
 
     @property
     def monthly_usd(self) -> Mapping[str, Decimal]:
@@ -83,8 +87,15 @@ class StackPlan:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the plan cannot promise, in English."""
-        return tuple(render(reason.code, "en", reason.values) for reason in self.plan.warnings)
+        """What the plan cannot promise, in English, and what is paid beside its bill."""
+        said = tuple(render(reason.code, "en", reason.values) for reason in self.plan.warnings)
+        if not self.key_instance_id:
+            return said
+        beside = (
+            f"the bill has the services' own keys, which are free: KMS instance {self.key_instance_id} and the stack's "
+            "keys in it are paid beside it"
+        )
+        return (*said, beside)
 
 
 def plan_stack(settings: StackSettings) -> StackPlan:
@@ -106,4 +117,4 @@ def plan_stack(settings: StackSettings) -> StackPlan:
     if found is None:
         valid = ", ".join(region.key for region in plan.regions)
         raise InvalidStack(f"{settings.cloud}:region", settings.region, f"a region of the workload: {valid}")
-    return StackPlan(plan=plan, region=found, report=price_design(drawn))
+    return StackPlan(plan=plan, region=found, report=price_design(drawn), key_instance_id=settings.key_instance_id)

@@ -1,7 +1,9 @@
 """The program of every stack: configuration, plan, resources, outputs."""
 
+from infra.alicloud import cluster_stack as alicloud_cluster
+from infra.alicloud.foundation import find_account
 from infra.alicloud.stack import deploy_alicloud
-from infra.aws.cluster_stack import make_registry
+from infra.aws import cluster_stack as aws_cluster
 from infra.aws.foundation import make_keys
 from infra.aws.stack import deploy_aws
 from infra.errors import InvalidStack
@@ -19,14 +21,17 @@ def deploy() -> None:
 
 
 def deploy_registry() -> None:
-    """Make of a cluster only the registry of its images, and the keys: an image is pushed before tasks run it.
+    """Make of a cluster only the registry of its images, and on AWS the keys: an image is pushed before it runs.
 
-    Raises InvalidStack on a cloud whose stacks are single hosts.
+    Raises InvalidStack for a single host.
     """
     settings, planned, tags = _read()
-    if settings.cloud != "aws":
-        raise InvalidStack("cloud", settings.cloud, "aws: a single host is given a wheel and needs no registry")
-    make_registry(settings, make_keys(settings, planned.region, tags), tags)
+    if planned.region.compute.placement == "host":
+        raise InvalidStack("tier", planned.plan.tier, "a cluster: a single host is given a wheel and needs no registry")
+    if settings.cloud == "alicloud":
+        alicloud_cluster.make_registry(settings, tags, find_account())
+    else:
+        aws_cluster.make_registry(settings, make_keys(settings, planned.region, tags), tags)
 
 
 def _read() -> tuple[StackSettings, StackPlan, Tags]:

@@ -16,6 +16,7 @@ from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.errors import InvalidStack, MissingSetting
+from infra.identifiers import BALANCER, CERTIFICATE, IMAGE, KEY_INSTANCE, MIRROR, OF_AWS, REGISTRY_HOST
 from infra.tagging import PROJECT
 
 PROVIDER_SECRETS = ("llm-api-key", "embedding-api-key", "qdrant-api-key", "datadog-api-key", "edge-secret")
@@ -26,6 +27,7 @@ _PLAIN = (
     "tier",
     "domain",
     "zone-id",
+    "certificate-id",
     "key-instance-id",
     "protect",
     "keep-copies",
@@ -34,6 +36,7 @@ _PLAIN = (
     "service",
     "alerts",
     "replicas",
+    "peers",
     "tags",
 )
 KEYS = (*_PLAIN, *PROVIDER_SECRETS)
@@ -51,14 +54,6 @@ class _Section(BaseModel):
 
 
 _S = TypeVar("_S", bound=_Section)
-_IMAGE = r"^(ami-[0-9a-f]{8,17}|m-[0-9a-z]{20}|[a-z][a-z0-9_.-]{1,126}\.vhd)?$"
-"""An id of a machine image. AWS: eight digits in old accounts, seventeen since 2016 (EC2 user guide, "Resource IDs").
-Alibaba Cloud: the account's own, or a public one named after what is in it (ECS user guide, "Image overview")."""
-_MIRROR = r"^([a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._/-]*[a-z0-9])?)?$"
-"""A registry and a path in it, as the names of images begin (the distribution project's reference grammar)."""
-_OF_AWS = "ami-"
-_KEY_INSTANCE = r"kst-[0-9a-z]{8,40}"
-"""An id of a KMS instance, as Alibaba Cloud's documentation writes it (KMS, ConnectKmsInstance)."""
 
 
 class NetworkSettings(_Section):
@@ -82,10 +77,11 @@ class ServiceSettings(_Section):
     A single host gets the wheel, by default the one that `make wheel` builds; a cluster gets `image`, by default the
     tag `version` of the stack's own registry. `machine_image` pins the image of the machines that run the service,
     `vector_machine_image` that of Qdrant's nodes; the cloud's newest is taken else. `image_mirror` has what stands
-    beside the service on a host, under the names of docker.io, where that cannot be reached. `vector_url` is the
-    address of a managed vector store; `email` is told of trouble with a host's certificate. `settings` are settings of
-    the service by their dotted names, over those that follow from the plan. `green_version` is the candidate of a
-    blue-green or canary deployment and `canary_percent` the share of the traffic that it gets.
+    beside the service on a host, under the names of docker.io, where that cannot be reached. `registry_host` is the
+    host of the account's registry on Alibaba Cloud where that is not the region's own. `vector_url` is the address of a
+    managed vector store; `email` is told of trouble with a host's certificate. `settings` are settings of the service
+    by their dotted names, over those that follow from the plan. `green_version` is the candidate of a blue-green or
+    canary deployment and `canary_percent` the share of the traffic that it gets.
     """
 
     version: str = Field(default="0.1.0", pattern=r"^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$")
@@ -94,9 +90,10 @@ class ServiceSettings(_Section):
     strategy: Strategy = "rolling"
     green_version: str = ""
     canary_percent: int = Field(default=0, ge=0, le=100)
-    machine_image: str = Field(default="", pattern=_IMAGE)
-    vector_machine_image: str = Field(default="", pattern=_IMAGE)
-    image_mirror: str = Field(default="", pattern=_MIRROR)
+    machine_image: str = Field(default="", pattern=IMAGE)
+    vector_machine_image: str = Field(default="", pattern=IMAGE)
+    image_mirror: str = Field(default="", pattern=MIRROR)
+    registry_host: str = Field(default="", pattern=REGISTRY_HOST)
     vector_url: str = ""
     email: str = ""
     settings: Mapping[str, str] = {}
@@ -123,13 +120,21 @@ class ReplicaSettings(_Section):
     key_arn: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+)?$")
 
 
+class PeerSettings(_Section):
+    """The balancer of a region on another cloud: output `entrance_address` of its stack. `reme-deploy up` fills it in
+    at the stack that routes, AWS's first region, once the other's is there."""
+
+    address: str = Field(pattern=BALANCER)
+
+
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
     """What one stack is told. `secrets` has the names of PROVIDER_SECRETS that are set, as secret outputs.
 
     `protect` refuses the deletion of what holds data. `keeps_copies` decides what is left of it after a deletion, so a
     stack whose protection is lifted to remove it still leaves its final copies. `key_instance_id` is a KMS instance of
-    Alibaba Cloud for keys of the stack's own, empty for keys that the services manage.
+    Alibaba Cloud for keys of the stack's own, empty for keys that the services manage. `certificate_id` is a
+    certificate there, as balancers take it; on AWS certificates are made.
     """
 
     stack: str
@@ -140,12 +145,14 @@ class StackSettings:
     keeps_copies: bool
     domain: str
     zone_id: str
+    certificate_id: str
     key_instance_id: str
     workload: Mapping[str, Any]
     network: NetworkSettings
     service: ServiceSettings
     alerts: AlertSettings
     replicas: Mapping[str, ReplicaSettings]
+    peers: Mapping[str, PeerSettings]
     tags: Mapping[str, str]
     secrets: Mapping[str, pulumi.Output[str]]
 
@@ -173,14 +180,19 @@ def read_settings() -> StackSettings:
     if domain and ("/" in domain or "." not in domain.strip(".")):
         raise InvalidStack("domain", domain, "a host name such as memory.example.com")
     key_instance_id = config.get("key-instance-id") or ""
-    if key_instance_id and (cloud != "alicloud" or not re.fullmatch(_KEY_INSTANCE, key_instance_id)):
+    if key_instance_id and (cloud != "alicloud" or not re.fullmatch(KEY_INSTANCE, key_instance_id)):
         raise InvalidStack("key-instance-id", key_instance_id, "a KMS instance of Alibaba Cloud, such as kst-hzz0123…")
+    certificate_id = config.get("certificate-id") or ""
+    if certificate_id and (cloud != "alicloud" or not re.fullmatch(CERTIFICATE, certificate_id)):
+        raise InvalidStack(
+            "certificate-id", certificate_id, "a certificate of Alibaba Cloud and its region, as 1234567-cn-hangzhou"
+        )
     network, service = _section(config, "network", NetworkSettings), _section(config, "service", ServiceSettings)
     if cloud == "aws" and network.zones:
         raise InvalidStack("network.zones", list(network.zones), "nothing on AWS, where each zone has every machine")
     for field in ("machine_image", "vector_machine_image"):
         image = getattr(service, field)
-        if image and (cloud == "aws") != image.startswith(_OF_AWS):
+        if image and (cloud == "aws") != image.startswith(OF_AWS):
             raise InvalidStack(f"service.{field}", image, f"an image of {cloud}")
     lasting = environment in ("prod", "global")
     protect, keeps_copies = config.get_bool("protect"), config.get_bool("keep-copies")
@@ -193,12 +205,14 @@ def read_settings() -> StackSettings:
         keeps_copies=lasting if keeps_copies is None else keeps_copies,
         domain=domain,
         zone_id=config.get("zone-id") or "",
+        certificate_id=certificate_id,
         key_instance_id=key_instance_id,
         workload=_workload(config),
         network=network,
         service=service,
         alerts=_section(config, "alerts", AlertSettings),
-        replicas=_replicas(config),
+        replicas=_by_region(config, "replicas", ReplicaSettings),
+        peers=_peers(config, cloud),
         tags=_texts(config, "tags"),
         secrets={name: found for name in PROVIDER_SECRETS if (found := config.get_secret(name)) is not None},
     )
@@ -231,11 +245,16 @@ def _workload(config: pulumi.Config) -> Mapping[str, Any]:
     return document
 
 
-def _replicas(config: pulumi.Config) -> dict[str, ReplicaSettings]:
-    return {
-        region: _check(f"replicas.{region}", found, ReplicaSettings)
-        for region, found in _object(config, "replicas").items()
-    }
+def _by_region(config: pulumi.Config, key: str, model: type[_S]) -> dict[str, _S]:
+    return {region: _check(f"{key}.{region}", found, model) for region, found in _object(config, key).items()}
+
+
+def _peers(config: pulumi.Config, cloud: str) -> dict[str, PeerSettings]:
+    """Regions by cloud and id; whether this stack is the one that leads there, its plan says (infra.peers)."""
+    found = _by_region(config, "peers", PeerSettings)
+    if found and cloud != "aws":
+        raise InvalidStack("peers", ", ".join(found), "nothing here: AWS's first region leads to the other clouds")
+    return found
 
 
 def _section(config: pulumi.Config, key: str, model: type[_S]) -> _S:

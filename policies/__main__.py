@@ -6,16 +6,15 @@ from pulumi_policy import PolicyPack
 
 from policies.pack import NAME, build_policies
 from policies.register import rule_ids
-from policies.settings import find_environment, read_settings, read_waivers
+from policies.settings import find_environment, find_residency, read_settings, read_waivers
 from sizing.pricing.pricer import price_graph
 
 _stack = pulumi.get_stack()
 _config = {str(key): str(value) for key, value in get_config_env().items()}
-_residency = {value for key, value in _config.items() if key.rpartition(":")[2] == "residency"}
 _settings = read_settings(
     {
         "environment": find_environment(_stack, _config),
-        "residency": next(iter(_residency), ""),
+        "residency": find_residency(_stack, _config),
         "waivers": read_waivers(),
     },
     rule_ids(),

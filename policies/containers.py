@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -12,8 +13,12 @@ from sizing.graph.resources import UNKNOWN, Resource, is_unknown
 
 _LIMIT_BYTES: Final = 4 * 1024 * 1024
 """What is unpacked of a script at most: a cloud takes 16 or 32 KB of it, packed."""
-SCRIPTS: Final = ("userData", "userDataBase64", "userdata")
-"""Properties that hold a machine's first script."""
+SCRIPTS: Final = ("userData", "userDataBase64", "userdata", "commandContent")
+"""Properties that hold a machine's first script, or one that it is given later."""
+_PACKED: Final = re.compile(r"H4sI[A-Za-z0-9+/]{16,}={0,2}")
+"""A file inside a script that cloud-init unpacks (`encoding: gz+b64`): how gzip begins in base64."""
+_RUNS: Final = frozenset({kinds.AWS_ASSOCIATION, kinds.ALI_INVOCATION})
+"""Runs of such a later script: their parameters have what the service is told, packed too."""
 
 
 def read_containers(resource: Resource) -> list[Mapping[str, Any]] | None:
@@ -68,11 +73,15 @@ def _mappings(resource: Resource) -> Iterator[Any]:
 
 
 def read_script(resource: Resource) -> Any:
-    """The first script of a machine, unpacked; UNKNOWN while it is not known, and empty where there is none."""
+    """The script of a machine or the parameters of a later one's run, unpacked; UNKNOWN while it is not known, and
+    empty where there is none."""
     texts = [resource.inputs[name] for name in SCRIPTS if resource.inputs.get(name) is not None]
+    if resource.type in _RUNS:
+        given = resource.inputs.get("parameters")
+        texts += [given] if is_unknown(given) else list((given or {}).values())
     if any(is_unknown(each) for each in texts):
         return UNKNOWN
-    return "\n".join(_unpack(str(each)) for each in texts)
+    return "\n".join(_PACKED.sub(lambda hit: _unpack(hit[0]), _unpack(str(each))) for each in texts)
 
 
 def _unpack(text: str) -> str:

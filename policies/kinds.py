@@ -3,6 +3,7 @@
 from typing import Final
 
 AWS_ALB_RULE: Final = "aws:lb/listenerRule:ListenerRule"
+AWS_ASSOCIATION: Final = "aws:ssm/association:Association"
 AWS_AUTOSCALING_GROUP: Final = "aws:autoscaling/group:Group"
 AWS_BACKUP_PLAN: Final = "aws:backup/plan:Plan"
 AWS_BACKUP_SELECTION: Final = "aws:backup/selection:Selection"
@@ -75,6 +76,9 @@ ALI_BUCKET_REPLICATION: Final = "alicloud:oss/bucketReplication:BucketReplicatio
 ALI_BUCKET_VERSIONING: Final = "alicloud:oss/bucketVersioning:BucketVersioning"
 ALI_BUCKET_WORM: Final = "alicloud:oss/bucketWorm:BucketWorm"
 ALI_CACHE: Final = "alicloud:kvstore/instance:Instance"
+ALI_CDN: Final = "alicloud:cdn/domainNew:DomainNew"
+ALI_CDN_CONFIG: Final = "alicloud:cdn/domainConfig:DomainConfig"
+ALI_COMMAND: Final = "alicloud:ecs/command:Command"
 ALI_CACHE_CONNECTION: Final = "alicloud:kvstore/connection:Connection"
 ALI_DATABASE: Final = "alicloud:rds/instance:Instance"
 ALI_DATABASE_BACKUPS: Final = "alicloud:rds/backupPolicy:BackupPolicy"
@@ -87,8 +91,11 @@ ALI_CONTAINER_GROUP: Final = "alicloud:eci/containerGroup:ContainerGroup"
 ALI_FLOW_LOG: Final = "alicloud:vpc/flowLog:FlowLog"
 ALI_GROUP_POLICY_ATTACHMENT: Final = "alicloud:ram/groupPolicyAttachment:GroupPolicyAttachment"
 ALI_INSTANCE: Final = "alicloud:ecs/instance:Instance"
+ALI_INVOCATION: Final = "alicloud:ecs/ecsInvocation:EcsInvocation"
 ALI_KEY: Final = "alicloud:kms/key:Key"
 ALI_LAUNCH_TEMPLATE: Final = "alicloud:ecs/ecsLaunchTemplate:EcsLaunchTemplate"
+ALI_IMAGES: Final = "alicloud:cr/repo:Repo"
+ALI_IMAGE_NAMESPACE: Final = "alicloud:cr/namespace:Namespace"
 ALI_LOG_STORE: Final = "alicloud:log/store:Store"
 ALI_NLB_LISTENER: Final = "alicloud:nlb/listener:Listener"
 ALI_POLICY: Final = "alicloud:ram/policy:Policy"
@@ -98,9 +105,12 @@ ALI_ROLE_POLICY_ATTACHMENT: Final = "alicloud:ram/rolePolicyAttachment:RolePolic
 ALI_SCALING: Final = "alicloud:ess/scalingConfiguration:ScalingConfiguration"
 ALI_SCALING_GROUP: Final = "alicloud:ess/scalingGroup:ScalingGroup"
 ALI_SECRET: Final = "alicloud:kms/secret:Secret"  # noqa: S105 - a type's name
+ALI_SECRET_PARAMETER: Final = "alicloud:oos/secretParameter:SecretParameter"  # noqa: S105 - a type's name
 ALI_SECURITY_GROUP_RULE: Final = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
+ALI_SNAPSHOTS: Final = "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy"
 ALI_SLB_LISTENER: Final = "alicloud:slb/listener:Listener"
 ALI_USER_POLICY_ATTACHMENT: Final = "alicloud:ram/userPolicyAttachment:UserPolicyAttachment"
+ALI_TAIR: Final = "alicloud:redis/tairInstance:TairInstance"
 ALI_TRAIL: Final = "alicloud:actiontrail/trail:Trail"
 ALI_VPC: Final = "alicloud:vpc/network:Network"
 KUBERNETES_CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
@@ -108,6 +118,6 @@ KUBERNETES_DEPLOYMENT: Final = "kubernetes:apps/v1:Deployment"
 
 DATA_KINDS: Final = frozenset(
     {AWS_DISK, AWS_DATABASE, AWS_DATABASE_CLUSTER, AWS_BUCKET, AWS_KEY, AWS_SECRET, AWS_FILE_SYSTEM}
-    | {ALI_DISK, ALI_DATABASE, ALI_BUCKET, ALI_KEY, ALI_SECRET}
+    | {ALI_DISK, ALI_DATABASE, ALI_BUCKET, ALI_KEY, ALI_SECRET, ALI_SECRET_PARAMETER}
 )
 """What holds data that nothing else has, or opens it. A cache's content is elsewhere too."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policies.properties import read
 from sizing.graph.resources import Resource, ResourceGraph, is_unknown
 
-_NAMES = ("bucket", "name", "arn", "id")
+_NAMES = ("bucket", "domainName", "name", "arn", "id")
 
 
 def satellites(graph: ResourceGraph, kind: str, path: str, target: Resource) -> tuple[list[Resource], bool]:

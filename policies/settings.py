@@ -1,5 +1,6 @@
 """What a stack's policies are told: its environment, its limits, and what it is excused from."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ from policies.tables import FOLDER, read_csv, read_table
 
 Level = Literal["mandatory", "advisory", "disabled"]
 ENVIRONMENTS: Final = ("dev", "team", "staging", "prod", "global", "cn")
+RESIDENCIES: Final = ("cn", "eu")
 STRICTEST: Final = "prod"
 """What a stack counts as where nothing says which environment it is."""
 WAIVERS: Final = FOLDER / "waivers.csv"
@@ -130,6 +132,26 @@ def find_environment(stack: str, config: Mapping[str, str], tags: Mapping[str, s
     )
     words = [said, *stack.rpartition("/")[2].split("-")] if said else stack.rpartition("/")[2].split("-")
     return next((word for word in words if word in ENVIRONMENTS), STRICTEST)
+
+
+def find_residency(stack: str, config: Mapping[str, str]) -> str:
+    """The jurisdiction that a stack's data must not leave: its configuration's key `residency`, else the one of its
+    workload, else China's for a stack that is named after it. Empty where nothing says one.
+
+    `config` has the engine's names of keys; a workload is JSON.
+    """
+    said = {key.rpartition(":")[2]: value for key, value in config.items()}
+    words = "cn" if "cn" in stack.rpartition("/")[2].split("-") else ""
+    named = (said.get("residency"), _read_object(said.get("workload", "")).get("residency"), words)
+    return next((str(each) for each in named if each in RESIDENCIES), "")
+
+
+def _read_object(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def _explain(fault: ValidationError) -> str:

@@ -48,7 +48,8 @@ MANAGED_BACKUP_DAYS = 35
 UNIT_MEMORY_GB = 2.0
 """An RCU is about one core and 2 GB (its documentation)."""
 
-LARGEST_DATABASE_CLASS = {"alicloud": "pg.x4.large.2c"}
+FIXED_DATABASE = "postgresql-instance"
+"""The candidate that wants a fixed class where the usual one is serverless."""
 NODE_SERVICES = {"aws": "ec2", "alicloud": "ecs"}
 
 
@@ -200,8 +201,9 @@ def size_compute(
 def size_database(
     site: Site, load: Footprint, engine: str, pgvector: bool, nodes: int, edition_kept: str = ""
 ) -> DatabaseSpec:
-    """Size the relational store: SQLite on the host, RDS on AWS, serverless RDS on Alibaba Cloud.
+    """Size the relational store: SQLite on the host, RDS on AWS, on Alibaba Cloud serverless RDS.
 
+    There a fixed class is taken where FIXED_DATABASE is wished for, or where more than SERVERLESS_MAX_UNITS are needed.
     ``edition_kept`` holds the outer corners to the edition of the expected plan; a serverless one that
     would need more than SERVERLESS_MAX_UNITS is then sized at that limit.
     """
@@ -225,10 +227,11 @@ def size_database(
     name, units = "", 0.0
     if site.region.cloud == "alicloud":
         units = float(math.ceil(memory / UNIT_MEMORY_GB))
-        if edition_kept == "serverless" or (not edition_kept and units <= SERVERLESS_MAX_UNITS):
+        fits = not edition_kept and units <= SERVERLESS_MAX_UNITS
+        if engine != FIXED_DATABASE and (edition_kept == "serverless" or fits):
             edition, units = "serverless", min(units, float(SERVERLESS_MAX_UNITS))
         else:
-            units, name = 0.0, LARGEST_DATABASE_CLASS["alicloud"]
+            units, name = 0.0, choose_fixed_class(memory).name
     else:
         name = choose_database_class(site, memory, multi_zone).name
     return DatabaseSpec(
@@ -253,6 +256,12 @@ def choose_database_class(site: Site, memory_gb: float, multi_zone: bool) -> Ins
         lambda instance: site.price("rds-postgres", f"{instance.name}:{zone}"),
     )
     return found[0] if found else max(allowed, key=lambda instance: instance.memory_gb)
+
+
+def choose_fixed_class(memory_gb: float) -> Instance:
+    """Return Alibaba Cloud's smallest RDS class with enough memory, the largest where none has: none has a price."""
+    known = sorted(instances("alicloud", "rds"), key=lambda instance: instance.memory_gb)
+    return next((instance for instance in known if instance.memory_gb >= memory_gb), known[-1])
 
 
 def size_vector_store(site: Site, load: Footprint, candidate: str, bounds: Bounds = UNBOUND) -> VectorStoreSpec:

@@ -76,6 +76,8 @@ def _warnings(drawn: Design, sized: tuple[SizedRegion, ...]) -> tuple[Reason, ..
         for now, then in zip(sized, outer, strict=True)
     ):
         found.append(Reason(code="warning-serverless-high", values={"limit": str(SERVERLESS_MAX_UNITS)}))
+    if any(region.plan.database.edition == "serverless" for region in sized):
+        found.append(Reason(code="warning-serverless-plain", origin="RDS, Configure SSL encryption; disk encryption"))
     for placement, region in zip(drawn.placements, sized, strict=True):
         found.extend(_capacity_warnings(drawn, region))
         found.extend(_model_warnings(workload, region.plan))
@@ -111,7 +113,7 @@ def _capacity_warnings(drawn: Design, region: SizedRegion) -> list[Reason]:
     if compute.memory_needed_gb > compute.memory_gb:
         values = {"needed": show(compute.memory_needed_gb), "planned": show(compute.memory_gb)}
         found.append(Reason(code="warning-memory-small", values=values))
-    known = {instance.name: instance.memory_gb for instance in instances("aws", "rds")}
+    known = {instance.name: instance.memory_gb for instance in instances(plan.cloud, "rds")}
     planned = known.get(database.instance_class)
     if planned is not None and database.memory_needed_gb > planned:
         values = {"needed": show(database.memory_needed_gb), "planned": show(planned)}

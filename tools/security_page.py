@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tools.reference_pages import REFERENCE, code, page, table
 
+_VERDICTS = ("passed", "waived", "not-applicable")
 CHECKS = Path(__file__).parents[1] / "tests" / "infra" / "checkov"
 
 _LEAD = (
@@ -24,6 +25,11 @@ _WAIVED = (
     "address, the second of the stack's name."
 )
 _BLIND = "Checkov can say nothing of these here: no stack has what they read, or they do not see what they ask for."
+_ALICLOUD = (
+    "Every check of Alibaba Cloud that Checkov has, and what the recorded stacks of that cloud show. Each is tried on "
+    "a resource that keeps it and on one that does not. The tests fail where a check fails elsewhere than its reason "
+    "says, where a waived one passes everywhere, and where a stack has what is said to be not applicable."
+)
 
 
 def _read(name: str) -> list[dict[str, str]]:
@@ -74,7 +80,17 @@ def write_security_page() -> str:
         "## Not verifiable",
         _BLIND,
         table(("Check", "Of", "What it asks for", "Reason"), blind),
+        "## Alibaba Cloud",
+        _ALICLOUD,
+        _write_alicloud(),
     )
+
+
+def _write_alicloud() -> str:
+    """The table of Alibaba Cloud's checks, by verdict."""
+    rules = sorted(_read("alicloud_rules.csv"), key=lambda rule: _VERDICTS.index(rule["verdict"]))
+    rows = [(code(rule["id"]), rule["name"], rule["resource"], rule["verdict"], rule["reason"]) for rule in rules]
+    return table(("Check", "What it asks for", "Of", "Verdict", "Reason"), rows)
 
 
 SECURITY_FILES: dict[str, Callable[[], str]] = {f"{REFERENCE}/security-checks.md": write_security_page}

@@ -216,7 +216,10 @@ SETTING_MEANINGS: Mapping[str, str] = {
     "storage.bucket": "Bucket of `s3` and `oss`; it is not made.",
     "storage.region": "Region of the bucket, such as `us-east-1` or `cn-beijing`.",
     "storage.endpoint": "Address of a store that speaks S3, such as `https://minio.example.com`; null is the cloud's.",
-    "storage.access_key": "Id of the key; a secret. Without one the machine's role is used.",
+    "storage.access_key": (
+        "Id of the key; a secret. Without one the variables of the cloud's own tools are read (`OSS_ACCESS_KEY_ID` and "
+        "`OSS_ACCESS_KEY_SECRET` with `oss`), then the machine's role is used."
+    ),
     "storage.secret_key": "The key's secret; a secret.",
     "storage.session_token": "Token of a key that ends by itself; a secret.",
     "storage.prefix": "What names of objects begin with, such as `production/`.",

@@ -77,7 +77,7 @@ class BackupPlan(pulumi.ComponentResource):
         self.register_outputs({"dumps_bucket": self.dumps_bucket, "archive_bucket": self.archive_bucket})
 
     def cover_disks(self, disk_ids: Sequence[pulumi.Input[str]]) -> None:
-        """Snapshot disks of a host that is made after this, since it is told where its dumps go.
+        """Snapshot disks of machines that are made after this, since they are told where their dumps go.
 
         A disk has one policy and a policy one retention (ECS, ApplyAutoSnapshotPolicy).
         """

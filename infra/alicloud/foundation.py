@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import pulumi
 import pulumi_alicloud as alicloud
 
 from infra.address_ranges import ExistingNetwork, count_zones
@@ -9,8 +10,9 @@ from infra.alicloud.budgets import refuse_budget
 from infra.alicloud.credentials import Credentials, CredentialsArgs
 from infra.alicloud.keys import Keys, KeysArgs
 from infra.alicloud.log_stores import LogStores, LogStoresArgs
-from infra.alicloud.network import SUBNET_PREFIX, Network, NetworkArgs
+from infra.alicloud.network import SUBNET_PREFIX, FlowLogStore, Network, NetworkArgs
 from infra.alicloud.notices import Notices, NoticesArgs
+from infra.alicloud.trail import AuditTrail, AuditTrailArgs
 from infra.alicloud.zones import list_zones
 from infra.errors import InvalidStack
 from infra.generated import list_generated, read_given
@@ -44,12 +46,25 @@ def lay_foundation(settings: StackSettings, planned: StackPlan, *, tags: Tags) -
     """Make what every tier has. Raises InvalidStack, MissingSetting or NotEnoughZones."""
     refuse_budget(settings.alerts.monthly_budget_usd)
     plan = planned.region
-    account = alicloud.get_account().id
+    account = find_account()
     keys = Keys(
         "keys",
         KeysArgs(
             instance_id=settings.key_instance_id,
             count=plan.security.keys,
+            tags=tags,
+            protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
+        ),
+    )
+    logs = LogStores(
+        "logs",
+        LogStoresArgs(
+            spec=plan.log_store,
+            delivered=_list_delivered(settings, plan),
+            key_id=keys.log_key_id or keys.data_key_id,
+            region=settings.region,
+            account=account,
             tags=tags,
             protect=settings.protect,
             keeps_copies=settings.keeps_copies,
@@ -68,6 +83,8 @@ def lay_foundation(settings: StackSettings, planned: StackPlan, *, tags: Tags) -
             tags=tags,
             cidr=settings.network.cidr,
             existing=_find_network(settings),
+            flow_log=FlowLogStore(project=logs.project, store=logs.names["flows"]) if "flows" in logs.names else None,
+            keeps_data=settings.keeps_copies and plan.database.engine == "postgresql",
         ),
     )
     credentials = Credentials(
@@ -84,18 +101,6 @@ def lay_foundation(settings: StackSettings, planned: StackPlan, *, tags: Tags) -
             key_instance_id=settings.key_instance_id,
         ),
     )
-    logs = LogStores(
-        "logs",
-        LogStoresArgs(
-            spec=plan.log_store,
-            key_id=keys.log_key_id or keys.data_key_id,
-            region=settings.region,
-            account=account,
-            tags=tags,
-            protect=settings.protect,
-            keeps_copies=settings.keeps_copies,
-        ),
-    )
     notices = Notices("notices", NoticesArgs(emails=settings.alerts.emails, region=settings.region, tags=tags))
     return Foundation(
         settings=settings,
@@ -108,6 +113,44 @@ def lay_foundation(settings: StackSettings, planned: StackPlan, *, tags: Tags) -
         logs=logs,
         notices=notices,
     )
+
+
+def find_account() -> str:
+    """The id of the account, by a look-up."""
+    return str(alicloud.get_account().id)
+
+
+def make_trail(base: Foundation, access_log_bucket: pulumi.Input[str] | None = None) -> AuditTrail | None:
+    """Who did what to the account, for stacks that last: nobody can destroy the bucket before its time."""
+    settings = base.settings
+    if not settings.keeps_copies:
+        return None
+    return AuditTrail(
+        "trail",
+        AuditTrailArgs(
+            spec=base.plan.log_store,
+            kms_key_id=base.keys.log_key_id or base.keys.data_key_id,
+            account=base.account,
+            region=settings.region,
+            tags=base.tags,
+            protect=settings.protect,
+            keeps_copies=settings.keeps_copies,
+            access_log_bucket=access_log_bucket,
+        ),
+    )
+
+
+def locate_secrets(base: Foundation) -> dict[str, pulumi.Output[str]]:
+    """The address of each secret as ``secret <name>``, among the other things that user data are made of."""
+    return {f"secret {name}": arn for name, arn in base.credentials.secret_arns.items()}
+
+
+def _list_delivered(settings: StackSettings, plan: RegionPlan) -> list[str]:
+    """Which of the cloud's services write lines: none around a host, and none of a network that was there already."""
+    if plan.compute.placement == "host":
+        return []
+    kinds = {"balancer": plan.balancer.kind != "none", "flows": not settings.network.vpc_id}
+    return [kind for kind, written in kinds.items() if written]
 
 
 def _find_network(settings: StackSettings) -> ExistingNetwork | None:

@@ -8,14 +8,11 @@ import pulumi_alicloud as alicloud
 
 from infra.alicloud import roles
 from infra.alicloud.images import find_host_image
+from infra.alicloud.machines import LONGEST_NAME, InstanceSpec, make_data_disk, make_instance
 from infra.alicloud.traffic import HTTPS_PORT, admit_ranges, make_group, release_calls
 from infra.naming import fix_name
 from infra.tagging import Tags
 from sizing.plan import ComputeSpec
-
-DISK_CATEGORY, DISK_LEVEL = "cloud_essd", "PL1"
-"""ESSD at the level that the bill has a line for; 50,000 IOPS at most and 1,800 and more for 20 GB (ECS user guide,
-"ESSDs"), so the plan's IOPS need no word."""
 
 WEB_PORTS = (80, HTTPS_PORT)
 """HTTPS, and HTTP for its certificate and a redirect."""
@@ -23,9 +20,6 @@ WEB_PORTS = (80, HTTPS_PORT)
 BANDWIDTH_MBPS = 100
 """The most that goes out at once; traffic is paid by the GB, so it costs nothing. 200 are the limit (provider's page of
 EipAddress)."""
-
-LONGEST_NAME = 128
-"""Characters of a disk's, an instance's and an address's name (provider's pages)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +31,8 @@ class HostArgs:
     that the service calls, where a store is beside the host. ``write_user_data`` makes the user data, base64, of
     the data disk's id; without secrets, since the host reads those by its role. The role, the public address and the
     disk come some seconds after the start, so it must wait for all three. ``bucket_arns`` are read and written,
-    ``release_bucket_arns`` read, ``dump_bucket_arns`` written. ``kms_key_id`` encrypts both disks, the key that
+    ``release_bucket_arns`` read, ``dump_bucket_arns`` written; ``statements`` are what its role may do beside that.
+    ``kms_key_id`` encrypts both disks, the key that
     the service manages does else; ``kms_key_arn`` names it in the role. ``image_id`` pins the image; without one a
     new host gets the newest. With ``keeps_copies`` a destroyed stack leaves the data disk, since no last snapshot of
     it can be had.
@@ -58,6 +53,7 @@ class HostArgs:
     bucket_arns: Sequence[pulumi.Input[str]] = ()
     release_bucket_arns: Sequence[pulumi.Input[str]] = ()
     dump_bucket_arns: Sequence[pulumi.Input[str]] = ()
+    statements: Sequence[roles.Statement] = ()
     kms_key_id: pulumi.Input[str] | None = None
     kms_key_arn: pulumi.Input[str] | None = None
     image_id: str | None = None
@@ -91,8 +87,18 @@ class ServiceHost(pulumi.ComponentResource):
         self.name = name
         group = self._make_group(args)
         role = self._make_role(args)
-        disk = self._make_disk(args)
-        instance = self._make_instance(args, group, disk)
+        disk = make_data_disk(
+            f"{name}-data",
+            zone_name=args.zone_name,
+            size_gb=args.spec.data_disk_gb,
+            kms_key_id=args.kms_key_id,
+            component="host",
+            tags=args.tags,
+            protect=args.protect,
+            keeps_copies=args.keeps_copies,
+            parent=self,
+        )
+        instance = self._make_instance(args, group, args.write_user_data(disk.id))
         # A new instance takes over what the old one had: each is taken from it first.
         handed_over = pulumi.ResourceOptions(parent=self, delete_before_replace=True)
         alicloud.ecs.RamRoleAttachment(
@@ -156,6 +162,7 @@ class ServiceHost(pulumi.ComponentResource):
                 *roles.read_objects(args.release_bucket_arns),
                 *roles.put_objects(args.dump_bucket_arns, args.kms_key_arn),
                 *roles.use_key(args.kms_key_arn, write=bool(args.bucket_arns)),
+                *args.statements,
             ],
             component="host",
             tags=args.tags,
@@ -163,64 +170,27 @@ class ServiceHost(pulumi.ComponentResource):
         )
 
     def _make_instance(
-        self, args: HostArgs, group: alicloud.ecs.SecurityGroup, disk: alicloud.ecs.EcsDisk
+        self, args: HostArgs, group: alicloud.ecs.SecurityGroup, user_data: pulumi.Input[str]
     ) -> alicloud.ecs.Instance:
-        spec = args.spec
-        return alicloud.ecs.Instance(
-            f"{self.name}-instance",
-            instance_name=self._fix_name(args, "instance"),
-            image_id=args.image_id or find_host_image(spec, self),
-            instance_type=spec.instance_class,
-            instance_charge_type="PostPaid",
-            spot_strategy="NoSpot",
-            # The bill has no line for credits beyond the baseline, so they are not taken.
-            credit_specification="Standard" if is_burstable(spec.instance_class) else None,
-            vswitch_id=args.subnet_id,
-            security_groups=[group.id],
-            user_data=args.write_user_data(disk.id),
-            password_inherit=False,
-            http_endpoint="enabled",
-            http_tokens="required",
-            maintenance_action="AutoRecover",
-            maintenance_notify=True,
-            deletion_protection=args.protect,
-            system_disk_category=DISK_CATEGORY,
-            system_disk_performance_level=DISK_LEVEL,
-            system_disk_size=spec.root_disk_gb,
-            system_disk_encrypted=True,
-            system_disk_kms_key_id=args.kms_key_id,
-            tags=args.tags.named("host"),
-            volume_tags=args.tags.named("host"),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=args.protect,
-                ignore_changes=[] if args.image_id else ["imageId"],
-                replace_on_changes=["userData"],
-            ),
-        )
-
-    def _make_disk(self, args: HostArgs) -> alicloud.ecs.EcsDisk:
-        return alicloud.ecs.EcsDisk(
-            f"{self.name}-data",
-            disk_name=self._fix_name(args, "data"),
-            zone_id=args.zone_name,
-            category=DISK_CATEGORY,
-            performance_level=DISK_LEVEL,
-            size=args.spec.data_disk_gb,
-            # A disk that was made larger gives its room without a restart.
-            type="online",
-            encrypted=True,
+        machine = InstanceSpec(
+            instance_class=args.spec.instance_class,
+            image_id=args.image_id or find_host_image(args.spec, self),
+            pins_image=args.image_id is not None,
+            subnet_id=args.subnet_id,
+            group_id=group.id,
+            user_data=user_data,
+            root_disk_gb=args.spec.root_disk_gb,
             kms_key_id=args.kms_key_id,
-            delete_with_instance=False,
-            delete_auto_snapshot=not args.keeps_copies,
-            tags=args.tags.named("host"),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=args.keeps_copies),
+            component="host",
+            tags=args.tags,
+            protect=args.protect,
         )
+        return make_instance(f"{self.name}-instance", machine, parent=self)
 
     def _make_address(self, args: HostArgs) -> alicloud.ecs.EipAddress:
         return alicloud.ecs.EipAddress(
             f"{self.name}-address",
-            address_name=self._fix_name(args, "address"),
+            address_name=fix_name(args.tags.stack, f"{self.name}-address", LONGEST_NAME),
             payment_type="PayAsYouGo",
             internet_charge_type="PayByTraffic",
             bandwidth=str(BANDWIDTH_MBPS),
@@ -228,11 +198,3 @@ class ServiceHost(pulumi.ComponentResource):
             tags=args.tags.named("host"),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
-
-    def _fix_name(self, args: HostArgs, part: str) -> str:
-        return fix_name(args.tags.stack, f"{self.name}-{part}", LONGEST_NAME)
-
-
-def is_burstable(instance_class: str) -> bool:
-    """Whether a class works by CPU credits: those of the t families (ECS user guide, "Burstable instances")."""
-    return instance_class.startswith("ecs.t")

@@ -5,24 +5,24 @@ from dataclasses import replace
 
 import pulumi
 
+from infra.alicloud import roles
 from infra.alicloud.backup import BackupArgs, BackupPlan
-from infra.alicloud.foundation import Foundation, lay_foundation
+from infra.alicloud.foundation import Foundation, lay_foundation, locate_secrets, make_trail
 from infra.alicloud.host import HostArgs, ServiceHost
 from infra.alicloud.host_changes import HostChanges, HostChangesArgs
 from infra.alicloud.monitoring import Monitoring, MonitoringArgs
 from infra.alicloud.releases import Releases, ReleasesArgs
 from infra.alicloud.routing import Routing, RoutingArgs
-from infra.alicloud.trail import AuditTrail, AuditTrailArgs
 from infra.alicloud.watched import Watched
 from infra.errors import InvalidStack
 from infra.images import find_image
-from infra.machine_watching import refuse_clusters_only, watch_machine
 from infra.outputs import StackOutputs
 from infra.planning import StackPlan
 from infra.service.configuration import ServiceAddresses, configure_service
 from infra.service.delivery import Release
 from infra.service.dumps import write_dump_variables
 from infra.service.host_start import HostDelivery, write_host_user_data
+from infra.service.model_settings import find_moderation_region
 from infra.service.rendering import encode_user_data
 from infra.service.upkeep import write_change_parameters
 from infra.settings import StackSettings
@@ -31,8 +31,7 @@ from sizing.plan import RegionPlan
 
 
 def deploy_host(settings: StackSettings, planned: StackPlan, tags: Tags) -> StackOutputs:
-    """Make a single host's resources. Raises InvalidStack for what watches clusters only or stands beside a host."""
-    refuse_clusters_only(planned.region)
+    """Make a single host's resources. Raises InvalidStack for what would stand beside a host."""
     refuse_stores_beside(planned.region)
     base = lay_foundation(settings, planned, tags=tags)
     plan = base.plan
@@ -75,6 +74,7 @@ def deploy_host(settings: StackSettings, planned: StackPlan, tags: Tags) -> Stac
             secret_arns=list(base.credentials.secret_arns.values()),
             release_bucket_arns=[releases.arn],
             dump_bucket_arns=[backup.dumps_arn, backup.archive_arn],
+            statements=roles.judge_texts() if find_moderation_region(plan) else (),
             kms_key_id=base.keys.data_key_id,
             kms_key_arn=base.keys.data_key_arn,
             image_id=settings.service.machine_image or None,
@@ -96,7 +96,7 @@ def deploy_host(settings: StackSettings, planned: StackPlan, tags: Tags) -> Stac
             tags=tags,
         ),
     )
-    trail = _make_trail(base) if settings.keeps_copies else None
+    trail = make_trail(base)
     if settings.domain and settings.zone_id:
         Routing(
             "routing",
@@ -131,23 +131,6 @@ def refuse_stores_beside(plan: RegionPlan) -> None:
         )
 
 
-def _make_trail(base: Foundation) -> AuditTrail:
-    """Who did what to the account, for stacks that last: nobody can destroy the bucket before its time."""
-    settings = base.settings
-    return AuditTrail(
-        "trail",
-        AuditTrailArgs(
-            spec=base.plan.log_store,
-            kms_key_id=base.keys.log_key_id or base.keys.data_key_id,
-            account=base.account,
-            region=settings.region,
-            tags=base.tags,
-            protect=settings.protect,
-            keeps_copies=settings.keeps_copies,
-        ),
-    )
-
-
 def _describe_change(
     base: Foundation, backup: BackupPlan, release: pulumi.Output[Release]
 ) -> pulumi.Output[Mapping[str, str]]:
@@ -165,12 +148,8 @@ def _describe_change(
         told = replace(configured, preparation={**configured.preparation, **dumps})
         return write_change_parameters(release, told, sources, cloud="alicloud")
 
-    found = pulumi.Output.all(dumps=backup.dumps_bucket, archive=backup.archive_bucket, **_locate_secrets(base))
+    found = pulumi.Output.all(dumps=backup.dumps_bucket, archive=backup.archive_bucket, **locate_secrets(base))
     return pulumi.Output.all(found, release).apply(lambda known: write(*known))
-
-
-def _locate_secrets(base: Foundation) -> dict[str, pulumi.Output[str]]:
-    return {f"secret {name}": arn for name, arn in base.credentials.secret_arns.items()}
 
 
 def _write_user_data(base: Foundation, releases: Releases, volume_id: pulumi.Output[str]) -> pulumi.Output[str]:
@@ -190,10 +169,9 @@ def _write_user_data(base: Foundation, releases: Releases, volume_id: pulumi.Out
                     proxy_image=find_image("caddy", settings.service.image_mirror),
                     vector_image=find_image("qdrant", settings.service.image_mirror),
                     machine_group=base.logs.machine_group,
-                    datadog=watch_machine(plan, settings, found, port=plan.balancer.target_port),
                 )
             ),
             cloud="alicloud",
         )
 
-    return pulumi.Output.all(volume=volume_id, arguments=releases.arguments_url, **_locate_secrets(base)).apply(write)
+    return pulumi.Output.all(volume=volume_id, arguments=releases.arguments_url, **locate_secrets(base)).apply(write)

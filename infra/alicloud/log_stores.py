@@ -2,16 +2,19 @@
 
 The service writes one file and masks it itself (`log.mask`). Logtail on the host reads it three times: every request's
 line whole for `access`, refused ones for `audit`, and for `application` all other lines with a share of the requests'.
+A cluster's nodes do the same. What its balancer and its network write is whole in stores of their own.
 """
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
 import pulumi_random as random
 
+from infra.alicloud.delivered_logs import DELIVERED, index_delivered
 from infra.naming import fix_name
 from infra.tables import read_table
 from infra.tagging import Tags
@@ -44,7 +47,8 @@ FIELDS_TABLE = "alicloud_log_fields.csv"
 class LogStoresArgs:
     """`key_id` encrypts the stores with a key of ours; SLS's own key does else. `account` is the account's id. With
     `keeps_copies` nobody deletes access and audit lines before their time, and a destroyed stack leaves them; in China
-    (§10.2) so does every stack but one for development.
+    (§10.2) so does every stack but one for development. `delivered` are kinds of lines that services of the
+    cloud deliver themselves (`delivered_logs.DELIVERED`): their stores are kept and guarded as access lines are.
     """
 
     spec: LogStoreSpec
@@ -54,13 +58,14 @@ class LogStoresArgs:
     tags: Tags
     protect: bool
     keeps_copies: bool
+    delivered: Sequence[str] = ()
 
 
 class LogStores(pulumi.ComponentResource):
     """A project with a store for each kind of line, and the group of machines that write to it.
 
-    Attributes: `project` (its name), `names` of the stores by kind (application, access, audit), plain text; `arns` by
-    kind; `machine_group`, plain text: what a host calls itself to the log service.
+    Attributes: `project` (its name), `names` of the stores by kind (application, access, audit, and the delivered
+    ones), plain text; `arns` by kind; `machine_group`, plain text: what a host calls itself to the log service.
     """
 
     project: pulumi.Output[str]
@@ -73,13 +78,15 @@ class LogStores(pulumi.ComponentResource):
         self._name, self._args = name, args
         stack = pulumi.get_stack()
         kept_days = list_days(args.spec, region=args.region)
+        kept_days |= dict.fromkeys(args.delivered, kept_days["access"])
+        self.names = {kind: DELIVERED.get(kind, kind) for kind in kept_days}
         lasting = pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=must_stay(args))
         digits = random.RandomId(f"{name}-digits", byte_length=DIGITS_BYTES, opts=pulumi.ResourceOptions(parent=self))
         # Names of projects are global.
         prefix = fix_name(stack, name, LONGEST_PROJECT - 1 - 2 * DIGITS_BYTES)
         project_name = pulumi.Output.concat(f"{prefix}-", digits.hex)
         self._project_arn = pulumi.Output.concat(f"acs:log:{args.region}:{args.account}:project/", project_name)
-        keep = [kind for kind in kept_days if kind != "application"] if must_stay(args) else []
+        keep = [store for kind, store in self.names.items() if kind != "application"] if must_stay(args) else []
         project = alicloud.log.Project(
             f"{name}-project",
             project_name=project_name,
@@ -89,7 +96,6 @@ class LogStores(pulumi.ComponentResource):
             opts=lasting,
         )
         self.project = project.project_name.apply(str)
-        self.names = {kind: kind for kind in kept_days}
         self.arns = {}
         self.machine_group = fix_name(stack, name, LONGEST_GROUP)
         group = alicloud.log.MachineGroup(
@@ -102,7 +108,8 @@ class LogStores(pulumi.ComponentResource):
         )
         for kind, days in kept_days.items():
             store = self._make_store(kind, days, lasting if kind != "application" else None)
-            self._ship(kind, store, group)
+            if kind not in DELIVERED:
+                self._ship(kind, store, group)
         self.register_outputs({"project": self.project, "names": self.names})
 
     def _make_store(self, kind: str, days: int, opts: pulumi.ResourceOptions | None) -> alicloud.log.Store:
@@ -111,7 +118,7 @@ class LogStores(pulumi.ComponentResource):
         store = alicloud.log.Store(
             f"{self._name}-{kind}",
             project_name=self.project,
-            logstore_name=kind,
+            logstore_name=self.names[kind],
             retention_period=days,
             shard_count=1,
             auto_split=True,
@@ -126,12 +133,12 @@ class LogStores(pulumi.ComponentResource):
             project=self.project,
             logstore=store.logstore_name,
             full_text=alicloud.log.StoreIndexFullTextArgs(case_sensitive=False, include_chinese=True, token=TOKENS),
-            field_searches=[_index(kind)],
+            field_searches=index_delivered(kind, TOKENS) if kind in DELIVERED else [_index(kind)],
             # what is left of a destroyed stack can be searched
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=opts is not None and must_stay(self._args)),
         )
         self.arns[kind] = pulumi.Output.all(self._project_arn, store.id).apply(
-            lambda known: f"{known[0]}/logstore/{kind}"
+            lambda known: f"{known[0]}/logstore/{self.names[kind]}"
         )
         return store
 
@@ -225,9 +232,9 @@ def describe_input(expression: str) -> dict[str, object]:
     }
 
 
-def _forbid_deletion(project_arn: pulumi.Output[str], kinds: list[str]) -> dict[str, object]:
-    """A policy of the project: its stores of these kinds are neither deleted nor kept for less, and it stays itself."""
-    stores = [pulumi.Output.concat(project_arn, f"/logstore/{kind}") for kind in kinds]
+def _forbid_deletion(project_arn: pulumi.Output[str], names: list[str]) -> dict[str, object]:
+    """A policy of the project: its stores of these names are neither deleted nor kept for less, and it stays itself."""
+    stores = [pulumi.Output.concat(project_arn, f"/logstore/{name}") for name in names]
     return {
         "Version": "1",
         "Statement": [

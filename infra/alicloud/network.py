@@ -38,7 +38,8 @@ class FlowLogStore:
 class NetworkArgs:
     """What a network is made of.
 
-    ``zone_names`` are at least count_zones(spec). Without ``flow_log`` no flow logs are kept.
+    ``zone_names`` are at least count_zones(spec). Without ``flow_log`` no flow logs are kept. With ``keeps_data`` a
+    destroyed stack leaves the VPC and its data vSwitches, in which a database is left that nothing can move.
     """
 
     spec: NetworkSpec
@@ -48,6 +49,7 @@ class NetworkArgs:
     cidr: str = "10.20.0.0/16"
     existing: ExistingNetwork | None = None
     flow_log: FlowLogStore | None = None
+    keeps_data: bool = False
 
 
 class Network(pulumi.ComponentResource):
@@ -55,7 +57,9 @@ class Network(pulumi.ComponentResource):
 
     Attributes: ``vpc_id``; ``cidr``; ``public_subnet_ids`` (for what has an elastic address), ``private_subnet_ids``
     (out by NAT where the plan has one) and ``data_subnet_ids`` (no way out), vSwitches, one for each of
-    ``zone_names``. Raises InvalidStack or NotEnoughZones.
+    ``zone_names``; ``public_cidrs`` and ``private_cidrs``, their ranges in the same order, or the whole network's where
+    it was there already.
+    Raises InvalidStack or NotEnoughZones.
     """
 
     vpc_id: pulumi.Output[str]
@@ -64,6 +68,8 @@ class Network(pulumi.ComponentResource):
     public_subnet_ids: tuple[pulumi.Output[str], ...]
     private_subnet_ids: tuple[pulumi.Output[str], ...]
     data_subnet_ids: tuple[pulumi.Output[str], ...]
+    public_cidrs: tuple[str, ...]
+    private_cidrs: tuple[str, ...]
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("reme:alicloud:Network", name, {}, opts)
@@ -86,6 +92,7 @@ class Network(pulumi.ComponentResource):
             )
         self.vpc_id = pulumi.Output.from_input(found.vpc_id)
         self.cidr = found.cidr
+        self.public_cidrs = self.private_cidrs = (found.cidr,)
         self.public_subnet_ids = tuple(pulumi.Output.from_input(each) for each in found.public_subnet_ids)
         self.private_subnet_ids = tuple(pulumi.Output.from_input(each) for each in found.private_subnet_ids)
         self.data_subnet_ids = tuple(pulumi.Output.from_input(each) for each in found.data_subnet_ids)
@@ -98,12 +105,14 @@ class Network(pulumi.ComponentResource):
             vpc_name=self._title("vpc"),
             cidr_block=args.cidr,
             tags=self._label(),
-            opts=self._child(),
+            opts=self._child(keeps=args.keeps_data),
         )
         self.vpc_id = vpc.id
         public = self._make_switches("public", blocks[:PLACES])
         private = self._make_switches("private", blocks[PLACES : 2 * PLACES])
-        data = self._make_switches("data", blocks[2 * PLACES : 3 * PLACES])
+        data = self._make_switches("data", blocks[2 * PLACES : 3 * PLACES], keeps=args.keeps_data)
+        self.public_cidrs = tuple(blocks[: len(public)])
+        self.private_cidrs = tuple(blocks[PLACES : PLACES + len(private)])
         gateways = [
             self._make_nat(number, switch) for number, switch in enumerate(public[: args.spec.nat_gateways], start=1)
         ]
@@ -128,7 +137,7 @@ class Network(pulumi.ComponentResource):
         self.private_subnet_ids = tuple(switch.id for switch in private)
         self.data_subnet_ids = tuple(switch.id for switch in data)
 
-    def _make_switches(self, kind: str, blocks: Sequence[str]) -> list[alicloud.vpc.Switch]:
+    def _make_switches(self, kind: str, blocks: Sequence[str], *, keeps: bool = False) -> list[alicloud.vpc.Switch]:
         return [
             alicloud.vpc.Switch(
                 f"{self.name}-{kind}-{number}",
@@ -137,7 +146,7 @@ class Network(pulumi.ComponentResource):
                 cidr_block=block,
                 zone_id=zone,
                 tags=self._label(),
-                opts=self._child(),
+                opts=self._child(keeps=keeps),
             )
             for number, (zone, block) in enumerate(zip(self.zone_names, blocks, strict=False), start=1)
         ]
@@ -226,5 +235,5 @@ class Network(pulumi.ComponentResource):
     def _label(self) -> dict[str, str]:
         return self.tags.named("network")
 
-    def _child(self, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))
+    def _child(self, depends_on: Sequence[pulumi.Resource] = (), *, keeps: bool = False) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=list(depends_on), retain_on_delete=keeps)

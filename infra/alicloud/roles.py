@@ -30,6 +30,15 @@ def read_secrets(secret_arns: Sequence[pulumi.Input[str]]) -> list[Statement]:
     ]
 
 
+def write_secrets(secret_arns: Sequence[pulumi.Input[str]]) -> list[Statement]:
+    """Give encrypted parameters that are there other values (OOS, UpdateSecretParameter)."""
+    beneath = [pulumi.Output.from_input(arn).apply(_find_secret) for arn in secret_arns]
+    return [
+        *_allow(["oos:UpdateSecretParameter"], secret_arns),
+        *_allow(["kms:PutSecretValue"], beneath),
+    ]
+
+
 def _find_secret(arn: str) -> str:
     """The key service's secret under an encrypted parameter (OOS, "Control access to encryption parameters")."""
     _, _, region, account, resource = arn.split(":", 4)
@@ -69,11 +78,46 @@ def put_objects(bucket_arns: Sequence[pulumi.Input[str]], key_arn: pulumi.Input[
     return found
 
 
+def pull_images(repository_arns: Sequence[pulumi.Input[str]]) -> list[Statement]:
+    """Pull images of these repositories; nothing where images come from a public registry.
+
+    A token is asked for no resource (Container Registry, "RAM authentication rules").
+    """
+    if not repository_arns:
+        return []
+    return [
+        *_allow(["cr:GetAuthorizationToken"], ["*"]),
+        *_allow(["cr:GetRepository", "cr:PullRepository"], repository_arns),
+    ]
+
+
+def serve_in_group(region: str) -> list[Statement]:
+    """End the wait of a new node of a scaling group, and see which nodes of the group serve.
+
+    A node asks for itself by its id, before it knows its group, which is why no group can be named (Auto Scaling,
+    "RAM authorization").
+    """
+    actions = ["ess:CompleteLifecycleAction", "ess:DescribeLifecycleActions", "ess:DescribeScalingInstances"]
+    return _allow(actions, [f"acs:ess:{region}:*:scalinggroup/*"])
+
+
+def harden_machines(region: str, stack: str) -> list[Statement]:
+    """Have the metadata of a stack's machines, known by their tag, answer for a token alone."""
+    [found] = _allow(["ecs:ModifyInstanceMetadataOptions"], [f"acs:ecs:{region}:*:instance/*"])
+    return [{**found, "Condition": {"StringEquals": {"acs:ResourceTag/stack": stack}}}]
+
+
 def use_key(key_arn: pulumi.Input[str] | None, *, write: bool) -> list[Statement]:
     """Read under a key, and write under it where ``write``; nothing where the service's own key is used."""
     if key_arn is None:
         return []
     return _allow(["kms:Decrypt", "kms:GenerateDataKey"] if write else ["kms:Decrypt"], [key_arn])
+
+
+def judge_texts() -> list[Statement]:
+    """Ask Content Moderation about texts. Its rights are by action alone (AI Guardrails, "RAM authorization"): there is
+    no resource that could be named, and policies/data/unscoped_actions.csv says so."""
+    return _allow(["yundun-greenweb:TextModerationPlus"], ["*"])
 
 
 def describe_policy(statements: Sequence[Statement]) -> dict[str, Any]:

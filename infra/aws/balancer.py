@@ -8,36 +8,17 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.firewall import Firewall, FirewallArgs
-from infra.aws.listeners import (
-    COLOURS,
-    HTTP_PORT,
-    TLS_12_FOR_CHECKS,
-    TLS_13_ONLY,
-    Colour,
-    Listening,
-    check_weights,
-    listen,
-)
+from infra.aws.listeners import MOST_WEIGHT, TLS_12_FOR_CHECKS, TLS_13_ONLY, Listening, listen
 from infra.aws.traffic import ANYWHERE, HTTPS_PORT, admit_ranges, make_group, release_port
 from infra.errors import InvalidStack
 from infra.tagging import Tags
+from infra.traffic_weights import COLOURS, Colour, all_blue, check_weights, find_active
+from infra.way_in import DRAIN_S, HTTP_PORT, IDLE_TIMEOUT_S
 from sizing.plan import BalancerSpec
 
-__all__ = ["Balancer", "BalancerArgs", "Colour"]
-
-IDLE_TIMEOUT_S = 70
-"""How long a connection may be silent. An answer that streams, or a tool called over MCP, is silent while a model is
-asked, which may take the 60 s of `deadline_s`. It must stay below the 75 s that the service keeps an idle connection:
-the side that closes first must be the balancer, else requests are lost in between."""
-DRAIN_S = IDLE_TIMEOUT_S
-"""A target that leaves gets the time of the longest request."""
 ACCESS_PREFIX = "balancer"
 CONNECTION_PREFIX = "balancer-connections"
 """Prefixes in the log bucket, whose policy must let logdelivery.elasticloadbalancing.amazonaws.com write there."""
-
-
-def _all_blue() -> dict[Colour, int]:
-    return {"blue": 100, "green": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +45,7 @@ class BalancerArgs:
     edge_secret: pulumi.Input[str] | None = None
     tls_policy: str = ""
     target_protocol: Literal["HTTP", "HTTPS"] = "HTTP"
-    weights: Mapping[Colour, int] = field(default_factory=_all_blue)
+    weights: Mapping[Colour, int] = field(default_factory=all_blue)
     tags: Tags
     protect: bool
 
@@ -89,14 +70,14 @@ class Balancer(pulumi.ComponentResource):
     active: Colour
 
     def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        check_weights(args.weights)
+        check_weights(args.weights, most=MOST_WEIGHT)
         if args.spec.kind == "nlb" and args.edge_secret is not None:
             raise InvalidStack("balancer", "nlb", "alb where a CDN stands before it, since an nlb reads no header")
         super().__init__("reme:aws:Balancer", name, {}, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self._tags = args.tags.named("balancer")
-        self.active = max(COLOURS, key=lambda colour: args.weights.get(colour, 0))
+        self.active = find_active(args.weights)
         self.security_group_id = self._open_ports()
         groups = {colour: self._add_group(colour) for colour in COLOURS}
         self.target_group_arns = {colour: group.arn for colour, group in groups.items()}

@@ -1,10 +1,8 @@
 """The stack of a cluster: tasks behind a balancer, with database, cache, vectors and objects beside them."""
 
-from collections.abc import Mapping
-
 import pulumi
 
-from infra.aws.balancer import Balancer, BalancerArgs, Colour
+from infra.aws.balancer import Balancer, BalancerArgs
 from infra.aws.cluster import ClusterArgs, ServiceCluster
 from infra.aws.cluster_stores import Stores, admit_service, make_stores
 from infra.aws.dumps import ClusterDumps, DumpsArgs
@@ -27,6 +25,7 @@ from infra.service.configuration import (
 from infra.service.container import ContainerContent, describe_container
 from infra.settings import StackSettings
 from infra.tagging import Tags
+from infra.traffic_weights import weigh_versions
 
 
 def deploy_cluster(settings: StackSettings, planned: StackPlan, tags: Tags) -> StackOutputs:
@@ -81,6 +80,7 @@ def deploy_cluster(settings: StackSettings, planned: StackPlan, tags: Tags) -> S
         service_url=url,
         health_url=f"{url}{plan.balancer.health_path}",
         zone_id=entrance.zone_id,
+        entrance_address=balancer.dns_name,
         name_servers=entrance.name_servers,
         services=[name for name in (cluster.service_name, cluster.green_service_name) if name is not None],
         target_groups=list(balancer.target_group_arns.values()),
@@ -121,17 +121,11 @@ def _make_balancer(base: Foundation, log_buckets: LogBuckets, entrance: Entrance
             allowed_cidrs=() if entrance.edge_secret is not None else settings.network.allowed_cidrs,
             allowed_prefix_list_ids=entrance.prefix_list_ids,
             edge_secret=entrance.edge_secret,
-            weights=_weigh(settings),
+            weights=weigh_versions(settings.service),
             tags=base.tags,
             protect=settings.protect,
         ),
     )
-
-
-def _weigh(settings: StackSettings) -> Mapping[Colour, int]:
-    """The share of the traffic by colour: of a canary its percentage, else all to blue."""
-    percent = settings.service.canary_percent if settings.service.strategy != "rolling" else 0
-    return {"blue": 100 - percent, "green": percent}
 
 
 def _make_cluster(

@@ -14,12 +14,12 @@ from infra.aws.log_buckets import LogBuckets
 from infra.aws.object_replication import find_peers
 from infra.aws.object_store import ObjectStore, ObjectStoreArgs
 from infra.aws.traffic import admit_members
-from infra.aws.vector_store import VectorEndpoint
 from infra.aws.vectors import place_vectors
 from infra.service.configuration import (
     CACHE_SECRET,
     DATABASE_SECRET,
 )
+from infra.vector_endpoint import VectorEndpoint
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,16 +7,14 @@ import pulumi_aws as aws
 
 from infra.aws.certificate import Certificate, CertificateArgs
 from infra.aws.firewall import Firewall, FirewallArgs
-from infra.aws.listeners import EDGE_HEADER
 from infra.naming import fix_name
 from infra.tagging import Tags
+from infra.way_in import EDGE_HEADER, HSTS_S, name_origin
 
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER = "216adef6-5c7f-47e4-b989-5492eafa07d3"
 """Managed policies of CloudFront (its developer guide, "Use managed cache / origin request policies", read
 2026-11-22): no answer is kept, every header is handed on."""
-HSTS_S = 31_536_000
-"""A year: the least that browsers' lists of names with HTTPS only ask for (hstspreload.org, read 2026-11-23)."""
 
 TLS_POLICY = "TLSv1.2_2021"
 """The strictest policy that Terraform's provider 5.100 knows; clients with TLS 1.3 get it."""
@@ -28,11 +26,6 @@ KEEP_ALIVE_S = 60
 EDGE_LOGS_PREFIX = "edge"
 DELIVERY_NAME_LENGTH = 60
 """The longest name of a delivery (CloudWatch Logs' API, PutDeliverySource, read 2026-11-22)."""
-
-
-def name_origin(domain: str) -> str:
-    """The name behind the CDN that leads to the nearest region. Each region's certificate must hold it."""
-    return f"origin.{domain}"
 
 
 def find_edge_prefix_lists(region: str) -> tuple[str, str]:

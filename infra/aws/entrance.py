@@ -8,11 +8,13 @@ import pulumi_aws as aws
 
 from infra.aws.balancer import Balancer
 from infra.aws.certificate import Certificate, CertificateArgs
-from infra.aws.edge import Edge, EdgeArgs, find_edge_prefix_lists, name_origin
+from infra.aws.edge import Edge, EdgeArgs, find_edge_prefix_lists
 from infra.aws.foundation import Foundation
 from infra.aws.log_buckets import LogBuckets
-from infra.aws.routing import Endpoint, Routing, RoutingArgs, Zone, ZoneArgs
+from infra.aws.routing import Endpoint, PeerRouting, PeerRoutingArgs, Routing, RoutingArgs, Zone, ZoneArgs
 from infra.errors import MissingSetting
+from infra.peers import find_routes, name_region
+from infra.way_in import name_origin
 
 EDGE_REGION = "us-east-1"
 """The only region that CloudFront takes certificates and firewalls from (CloudFront developer guide)."""
@@ -48,7 +50,7 @@ def find_zone(base: Foundation) -> Entrance:
         ZoneArgs(domain=settings.domain, zone_id=settings.zone_id or None, tags=base.tags, protect=settings.protect),
     )
     record_name = name_origin(settings.domain) if spanning else settings.domain
-    names = (settings.domain, record_name) if spanning else (record_name,)
+    names = (settings.domain, record_name, _name_own(base)) if spanning else (record_name,)
     certificate = Certificate(
         "certificate", CertificateArgs(names=names, zone_id=zone.zone_id, shared=spanning, tags=base.tags)
     )
@@ -65,14 +67,16 @@ def find_zone(base: Foundation) -> Entrance:
 
 
 def lead_to(base: Foundation, entrance: Entrance, balancer: Balancer, log_buckets: LogBuckets) -> None:
-    """Lead the region's name to its balancer, and in the first of several regions the public name to the CDN."""
+    """Lead the region's names to its balancer, and in the first of several regions the public name to the CDN and
+    the shared one to the regions on other clouds. Raises InvalidStack for `peers` that this stack does not lead to."""
     settings, spanning = base.settings, base.planned.plan.spanning
+    endpoint = Endpoint(dns_name=balancer.dns_name, zone_id=balancer.zone_id, addresses=balancer.addresses)
     Routing(
         "routing",
         RoutingArgs(
             record_name=entrance.record_name,
             zone_id=entrance.zone_id,
-            endpoint=Endpoint(dns_name=balancer.dns_name, zone_id=balancer.zone_id, addresses=balancer.addresses),
+            endpoint=endpoint,
             region=settings.region,
             by_latency=spanning.latency_routing,
             # one name cannot have aliases and names of balancers of another cloud
@@ -80,6 +84,28 @@ def lead_to(base: Foundation, entrance: Entrance, balancer: Balancer, log_bucket
             tags=base.tags,
         ),
     )
+    if spanning.latency_routing:
+        Routing(
+            "own-routing",
+            RoutingArgs(
+                record_name=_name_own(base),
+                zone_id=entrance.zone_id,
+                endpoint=endpoint,
+                region=settings.region,
+                tags=base.tags,
+            ),
+        )
+    for route in find_routes(base.planned, settings.domain, settings.peers):
+        PeerRouting(
+            f"peer-{route.key.replace(':', '-')}",
+            PeerRoutingArgs(
+                route=route,
+                record_name=entrance.record_name,
+                zone_id=entrance.zone_id,
+                health_path=base.plan.balancer.health_path,
+                tags=base.tags,
+            ),
+        )
     if entrance.edge_secret is None or base.plan.role != "primary":
         return
     Edge(
@@ -96,3 +122,7 @@ def lead_to(base: Foundation, entrance: Entrance, balancer: Balancer, log_bucket
             tags=base.tags,
         ),
     )
+
+
+def _name_own(base: Foundation) -> str:
+    return name_region(base.settings.domain, base.plan, base.planned.plan)

@@ -10,8 +10,8 @@ from infra.aws.fixed_names import make_log_group
 from infra.errors import InfraError
 from infra.tables import read_table
 from infra.tagging import Tags
+from infra.way_in import FIREWALL_RULES
 
-RULES_TABLE = "firewall_rules.csv"
 SECRET_HEADERS = ("authorization", "cookie", "x-api-key")
 """Left out of the log: they carry keys. AWS WAF compares names in lower case."""
 LOG_DAYS = 365
@@ -22,7 +22,7 @@ class TooManyRules(InfraError):
     """The plan asks for more rules than the table has."""
 
     def __init__(self, wanted: int, known: int) -> None:
-        super().__init__(f"the plan has {wanted} firewall rules and infra/data/{RULES_TABLE} has {known}: add a row")
+        super().__init__(f"the plan has {wanted} firewall rules and infra/data/{FIREWALL_RULES} has {known}: add a row")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ class Firewall(pulumi.ComponentResource):
 
 def build_rules(count: int, *, behind_edge: bool) -> list[aws.wafv2.WebAclRuleArgsDict]:
     """The first `count` rules of the table. Raises TooManyRules where it has fewer."""
-    rows = sorted(read_table(RULES_TABLE), key=lambda row: int(row["priority"]))
+    rows = sorted(read_table(FIREWALL_RULES), key=lambda row: int(row["priority"]))
     if count > len(rows):
         raise TooManyRules(count, len(rows))
     return [_build_rule(row, behind_edge=behind_edge) for row in rows[:count]]

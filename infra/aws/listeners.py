@@ -2,18 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.aws.traffic import HTTPS_PORT
-from infra.errors import InvalidStack
-
-Colour = Literal["blue", "green"]
-COLOURS: tuple[Colour, ...] = ("blue", "green")
-
-HTTP_PORT = 80
+from infra.traffic_weights import COLOURS, Colour
+from infra.way_in import EDGE_HEADER, HTTP_PORT
 
 TLS_13_ONLY = "ELBSecurityPolicy-TLS13-1-3-2021-06"
 """The strictest policy of a balancer (errata 10.1): TLS 1.3 and its three suites."""
@@ -25,9 +20,8 @@ GROUP_STICKINESS_S = 1
 """The least that there is. AWS wants stickiness between groups wherever targets have it, and a client that sticks to a
 version would keep the weights of a canary from holding and a rollback from reaching it."""
 
-EDGE_HEADER = "X-Reme-Edge"
-"""The header that a CDN adds with a secret, so that nobody comes past it."""
 MOST_WEIGHT = 999
+"""Elastic Load Balancing API reference, TargetGroupTuple.Weight."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +88,6 @@ def listen(name: str, listening: Listening, *, parent: pulumi.Resource) -> aws.l
                 opts=child,
             )
     return listener
-
-
-def check_weights(weights: Mapping[Colour, int]) -> None:
-    """Raise InvalidStack unless every colour is known, its weight is 0 to 999, and one is above 0."""
-    valid = f"weights of 0 to {MOST_WEIGHT} for blue and green, one of them above 0"
-    if any(colour not in COLOURS or not 0 <= weight <= MOST_WEIGHT for colour, weight in weights.items()):
-        raise InvalidStack("weights", dict(weights), valid)
-    if not sum(weights.values()):
-        raise InvalidStack("weights", dict(weights), valid)
 
 
 def _forward(listening: Listening) -> aws.lb.ListenerDefaultActionArgsDict:

@@ -23,16 +23,7 @@ from infra.aws.roles import (
 )
 from infra.facts import SNAPSHOTS_PREFIX
 from infra.tagging import Tags
-
-COMPONENT = "vector-store"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Authority:
-    """The ARNs of the secrets with the authority's certificate, which the service reads too, and with its key."""
-
-    certificate_arn: pulumi.Output[str]
-    key_arn: pulumi.Output[str]
+from infra.vector_nodes import COMPONENT, Authority
 
 
 @dataclass(frozen=True, kw_only=True)

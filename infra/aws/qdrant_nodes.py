@@ -2,60 +2,36 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.aws.host import DATA_DEVICE, GP3_MBPS, is_burstable
 from infra.aws.images import HOST_IMAGES
-from infra.aws.qdrant_access import COMPONENT, Authority, NodeRights, make_authority, make_node_profile
+from infra.aws.qdrant_access import NodeRights, make_authority, make_node_profile
 from infra.aws.traffic import ANYWHERE, HTTPS_PORT, admit_group, make_group, release_port
 from infra.facts import QDRANT_GRPC_PORT, QDRANT_PEER_PORT, QDRANT_PORT
 from infra.tagging import Tags
+from infra.vector_nodes import (
+    CLUSTER_NAME,
+    CLUSTER_URL,
+    COMPONENT,
+    LABEL,
+    RECORD_TTL_S,
+    ZONE,
+    Authority,
+    NodePlace,
+    NodeStart,
+    NodeSubnet,
+    list_names,
+    place_nodes,
+)
 from sizing.instances import instances
 from sizing.plan import VectorStoreSpec
 
-ZONE = "reme.internal"
-"""The private zone; `.internal` is reserved for private use (ICANN's resolution of 2024-07-29)."""
-LABEL = "qdrant"
-RECORD_TTL_S = 60
-LAST_ADDRESS = 2
-"""Nodes take the addresses of a subnet from its end, below the broadcast address that AWS keeps, away from those
-that AWS hands out first."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeSubnet:
-    """A subnet with a way out to the internet (for the image and updates), its range, its zone."""
-
-    id: pulumi.Input[str]
-    cidr: str
-    zone_name: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodePlace:
-    """Where a node is: its name in the private zone, its fixed address, and which of the subnets it is in."""
-
-    name: str
-    address: str
-    subnet: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeStart:
-    """What a node's user data is made of: its number from 1, its place, and what is known only when it is made.
-
-    `first_name` is the node that the others join, `cluster_name` the name that clients use.
-    """
-
-    number: int
-    place: NodePlace
-    first_name: str
-    cluster_name: str
-    volume_id: pulumi.Output[str]
-    authority: Authority
+RESERVED = 2
+"""Addresses at the end of a subnet that no node takes: the last, which AWS keeps (VPC user guide, "Subnet CIDR
+blocks"), and one more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,18 +59,6 @@ class QdrantNodesArgs:
     image_id: str | None = None
 
 
-def place_nodes(count: int, cidrs: Sequence[str]) -> tuple[NodePlace, ...]:
-    """Spread nodes over subnets, with names and addresses that are known before the nodes are there."""
-    return tuple(
-        NodePlace(
-            name=f"{LABEL}-{number + 1}.{ZONE}",
-            address=str(IPv4Network(cidrs[number % len(cidrs)]).broadcast_address - LAST_ADDRESS - number),
-            subnet=number % len(cidrs),
-        )
-        for number in range(count)
-    )
-
-
 class QdrantNodes(pulumi.ComponentResource):
     """The instances, their protected disks, a security group, and names in a private zone.
 
@@ -113,7 +77,7 @@ class QdrantNodes(pulumi.ComponentResource):
     def __init__(self, name: str, args: QdrantNodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("reme:aws:QdrantNodes", name, {}, opts)
         self._name, self._args = name, args
-        self.places = place_nodes(args.spec.nodes, [subnet.cidr for subnet in args.subnets])
+        self.places = place_nodes(args.spec.nodes, [subnet.cidr for subnet in args.subnets], reserved=RESERVED)
         group = self._make_group()
         authority = make_authority(
             name,
@@ -138,7 +102,7 @@ class QdrantNodes(pulumi.ComponentResource):
             # One at a time: a cluster of copies stands while only one node is away.
             before = [self._attach(number, volume, instance)]
         self._make_records()
-        self.url = f"https://{LABEL}.{ZONE}:{QDRANT_PORT}"
+        self.url = CLUSTER_URL
         self.authority_certificate_arn = authority.certificate_arn
         self.security_group_id = group.id
         self.instance_ids = tuple(instance.id for instance in instances_made)
@@ -203,7 +167,7 @@ class QdrantNodes(pulumi.ComponentResource):
             number=number,
             place=self.places[number - 1],
             first_name=self.places[0].name,
-            cluster_name=f"{LABEL}.{ZONE}",
+            cluster_name=CLUSTER_NAME,
             volume_id=volume.id,
             authority=authority,
         )
@@ -299,9 +263,7 @@ class QdrantNodes(pulumi.ComponentResource):
             tags=args.tags.named(COMPONENT),
             opts=child,
         )
-        named = {place.name: [place.address] for place in self.places}
-        named[f"{LABEL}.{ZONE}"] = [place.address for place in self.places]
-        for full_name, addresses in named.items():
+        for full_name, addresses in list_names(self.places).items():
             aws.route53.Record(
                 f"{self._name}-name-{full_name.partition('.')[0]}",
                 zone_id=zone.zone_id,

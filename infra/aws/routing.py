@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.errors import InvalidStack
+from infra.peers import PeerRoute
 from infra.tagging import Tags
 
 CHECK_INTERVAL_S = 10
@@ -70,7 +71,8 @@ class RoutingArgs:
 
     With `by_latency` every region has its own record under `region`, and a check takes a region that fails out; all
     regions must then be of one sort: with `alias` off each names its balancer (as a cloud that is not AWS must).
-    `health_path` is asked over HTTPS.
+    `label` tells the records of a name apart, by default the region. `health_path` is asked over HTTPS, of `check_name`
+    where the endpoint does not answer to its own name.
     """
 
     record_name: str
@@ -78,8 +80,10 @@ class RoutingArgs:
     endpoint: Endpoint
     region: str
     by_latency: bool = False
+    label: str = ""
     alias: bool = True
     health_path: str = "/health"
+    check_name: str = ""
     tags: Tags
 
 
@@ -119,7 +123,7 @@ class Routing(pulumi.ComponentResource):
             else None,
             records=None if aliased else list(endpoint.addresses) or [endpoint.dns_name or ""],
             ttl=None if aliased else RECORD_TTL_S,
-            set_identifier=args.region if args.by_latency else None,
+            set_identifier=(args.label or args.region) if args.by_latency else None,
             latency_routing_policies=[latency] if args.by_latency else None,
             health_check_id=self.health_check_id,
             opts=child,
@@ -132,7 +136,7 @@ class Routing(pulumi.ComponentResource):
         return aws.route53.HealthCheck(
             f"{name}-check",
             type="HTTPS",
-            fqdn=endpoint.dns_name,
+            fqdn=args.check_name or endpoint.dns_name,
             ip_address=None if endpoint.dns_name is not None else endpoint.addresses[0],
             port=443,
             resource_path=args.health_path,
@@ -143,3 +147,61 @@ class Routing(pulumi.ComponentResource):
             tags=args.tags.named("dns"),
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerRoutingArgs:
+    """`record_name` is the name that leads to the nearest region, in the zone `zone_id`."""
+
+    route: PeerRoute
+    record_name: str
+    zone_id: pulumi.Input[str]
+    health_path: str = "/health"
+    tags: Tags
+
+
+class PeerRouting(pulumi.ComponentResource):
+    """The records of a region on another cloud, whose stack cannot write here: its part in the name of all regions,
+    with the check that takes it out when it fails, and its own name.
+
+    Attributes: `name`, the region's own name; `health_check_id`.
+    """
+
+    name: pulumi.Output[str]
+    health_check_id: pulumi.Output[str] | None
+
+    def __init__(self, name: str, args: PeerRoutingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("reme:aws:PeerRouting", name, {}, opts)
+        child, route = pulumi.ResourceOptions(parent=self), args.route
+        endpoint = Endpoint(dns_name=route.address)
+        own = Routing(
+            f"{name}-own",
+            RoutingArgs(
+                record_name=route.own_name,
+                zone_id=args.zone_id,
+                endpoint=endpoint,
+                region=route.latency_region,
+                alias=False,
+                tags=args.tags,
+            ),
+            child,
+        )
+        shared = Routing(
+            f"{name}-shared",
+            RoutingArgs(
+                record_name=args.record_name,
+                zone_id=args.zone_id,
+                endpoint=endpoint,
+                region=route.latency_region,
+                by_latency=True,
+                label=route.key,
+                alias=False,
+                health_path=args.health_path,
+                # newer balancers of Alibaba Cloud answer to names that lead to them alone (ALB user guide)
+                check_name=route.own_name,
+                tags=args.tags,
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[own]),
+        )
+        self.name, self.health_check_id = own.name, shared.health_check_id
+        self.register_outputs({"name": self.name})

@@ -1,34 +1,13 @@
-"""Where the vectors are: on nodes of the stack, in a search domain, or with others."""
-
-from dataclasses import dataclass
+"""The servers that a plan's vectors need, and where the service finds them."""
 
 import pulumi
 
 from infra.aws.qdrant_nodes import QdrantNodes, QdrantNodesArgs
 from infra.aws.search_domain import SearchDomain, SearchDomainArgs
 from infra.aws.traffic import HTTPS_PORT
-from infra.errors import MissingSetting
 from infra.facts import QDRANT_GRPC_PORT, QDRANT_PORT
+from infra.vector_endpoint import VectorEndpoint, find_managed
 from sizing.plan import VectorStoreSpec
-
-
-@dataclass(frozen=True, kw_only=True)
-class VectorEndpoint:
-    """How the service gets at its vectors.
-
-    `url` is None where no server of their own has them (embedded, in the database) or it stands on the service's
-    host; `user` is set where the server knows users rather than a key; `authority_arn` is the secret with
-    the certificate that the service trusts it by, where that is the stack's own; `volume_arns` are disks to back up;
-    `security_group_id` is that of servers of the stack's own, which the service calls at `ports`.
-    """
-
-    engine: str
-    url: pulumi.Input[str] | None = None
-    user: str | None = None
-    authority_arn: pulumi.Output[str] | None = None
-    volume_arns: tuple[pulumi.Input[str], ...] = ()
-    security_group_id: pulumi.Input[str] | None = None
-    ports: tuple[int, ...] = ()
 
 
 def find_vector_server(spec: VectorStoreSpec) -> type[QdrantNodes] | type[SearchDomain] | None:
@@ -52,9 +31,7 @@ def make_vector_store(
     Raises MissingSetting where vectors are with a provider and its address is not given.
     """
     if spec.placement == "managed":
-        if not managed_url:
-            raise MissingSetting("service.vector_url", "a managed vector store is at it (with --path)")
-        return VectorEndpoint(engine=spec.engine, url=managed_url)
+        return find_managed(spec, managed_url)
     server = find_vector_server(spec)
     if server is SearchDomain and search is not None:
         domain = SearchDomain(name, search, opts)

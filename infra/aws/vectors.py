@@ -2,24 +2,19 @@
 
 import json
 
-import pulumi
-
 from infra.address_ranges import PLACES, cut_range
 from infra.aws.agent import agent_configuration
 from infra.aws.backup import BackupPlan
 from infra.aws.foundation import Foundation
-from infra.aws.qdrant_nodes import NodeStart, NodeSubnet, QdrantNodesArgs
+from infra.aws.qdrant_nodes import QdrantNodesArgs
 from infra.aws.search_domain import SearchDomainArgs
-from infra.aws.vector_store import VectorEndpoint, make_vector_store
+from infra.aws.vector_store import make_vector_store
 from infra.images import find_image
-from infra.machine_watching import watch_machine
-from infra.service.configuration import DATADOG_SECRET
-from infra.service.qdrant_start import QdrantNode, write_node_user_data
-from infra.service.rendering import encode_user_data
-from sizing.instances import instances
+from infra.vector_endpoint import VectorEndpoint
+from infra.vector_nodes import NodeSubnet
+from infra.vector_start import choose_secrets, tell_node
 
-QDRANT_SECRET = "qdrant"  # noqa: S105 - a name
-SEARCH_SECRET = "elasticsearch"  # noqa: S105
+SEARCH_SECRET = "elasticsearch"  # noqa: S105 - a name
 
 
 def place_vectors(base: Foundation, backup: BackupPlan) -> VectorEndpoint:
@@ -62,10 +57,16 @@ def _describe_nodes(base: Foundation, backup: BackupPlan) -> QdrantNodesArgs:
             for place, subnet in enumerate(network.private_subnet_ids[: plan.network.zones])
         ],
         client_security_group_ids=(),
-        write_user_data=lambda start: _write_user_data(base, backup, start),
-        secret_arns=[
-            arn for name, arn in base.credentials.secret_arns.items() if name in (QDRANT_SECRET, DATADOG_SECRET)
-        ],
+        write_user_data=lambda start: tell_node(
+            start,
+            plan=plan,
+            settings=settings,
+            secret_arns=base.credentials.secret_arns,
+            bucket=backup.dumps_bucket,
+            image=find_image("qdrant"),
+            agent_configuration=_write_agent(base),
+        ),
+        secret_arns=list(choose_secrets(base.credentials.secret_arns).values()),
         root_disk_gb=plan.compute.root_disk_gb,
         image_id=settings.service.vector_machine_image or None,
         kms_key_arn=base.keys.data_key_arn,
@@ -76,42 +77,8 @@ def _describe_nodes(base: Foundation, backup: BackupPlan) -> QdrantNodesArgs:
     )
 
 
-def _write_user_data(base: Foundation, backup: BackupPlan, start: NodeStart) -> pulumi.Output[str]:
-    spec = base.plan.vector_store
-    agent = ""
-    if base.plan.monitoring.kind == "cloud":
-        agent = json.dumps(agent_configuration(base.plan, stack=base.settings.stack, role="vectors"), sort_keys=True)
-    memory_gb = next(each.memory_gb for each in instances("aws", "ec2") if each.name == spec.instance_class)
-
-    def write(known: dict[str, str]) -> str:
-        return encode_user_data(
-            write_node_user_data(
-                QdrantNode(
-                    spec=spec,
-                    number=start.number,
-                    name=start.place.name,
-                    first_name=start.first_name,
-                    cluster_name=start.cluster_name,
-                    address=start.place.address,
-                    region=base.settings.region,
-                    memory_gb=memory_gb,
-                    image=find_image("qdrant"),
-                    volume_id=known["volume"],
-                    key_source=known["key"],
-                    authority_certificate_arn=known["certificate"],
-                    authority_key_arn=known["authority"],
-                    bucket=known["bucket"],
-                    agent_configuration=agent,
-                    datadog=watch_machine(base.plan, base.settings, known),
-                )
-            )
-        )
-
-    return pulumi.Output.all(
-        volume=start.volume_id,
-        key=base.credentials.secret_arns[QDRANT_SECRET],
-        certificate=start.authority.certificate_arn,
-        authority=start.authority.key_arn,
-        bucket=backup.dumps_bucket,
-        **{f"secret {name}": arn for name, arn in base.credentials.secret_arns.items() if name == DATADOG_SECRET},
-    ).apply(write)
+def _write_agent(base: Foundation) -> str:
+    """The CloudWatch agent's configuration, where that watches."""
+    if base.plan.monitoring.kind != "cloud":
+        return ""
+    return json.dumps(agent_configuration(base.plan, stack=base.settings.stack, role="vectors"), sort_keys=True)

@@ -153,8 +153,9 @@ def _explained(stack: str, action: str, progress: Progress | None = None) -> Ite
         said = f"another update is under way, or was cut off: wait for it, or run `pulumi cancel --stack {stack}`"
         raise EngineFailed(stack, action, said) from error
     except CommandError as error:
-        causes = progress.errors if progress is not None else []
-        raise EngineFailed(stack, action, "; ".join(dict.fromkeys(causes)) or _last_lines(str(error))) from error
+        causes, failed = (progress.errors, progress.failed) if progress is not None else ([], [])
+        said = "; ".join(dict.fromkeys(causes)) or _last_lines(str(error))
+        raise EngineFailed(stack, action, said, failed) from error
 
 
 def _last_lines(said: str) -> str:

@@ -39,10 +39,11 @@ class EngineMissing(DeploymentError):
 
 
 class EngineFailed(DeploymentError):
-    """The engine gave up; the message has the lines in which it says why."""
+    """The engine gave up; the message has the lines in which it says why, `failed` the types of what it failed at."""
 
-    def __init__(self, stack: str, action: str, said: str) -> None:
+    def __init__(self, stack: str, action: str, said: str, failed: Sequence[str] = ()) -> None:
         super().__init__(f"{stack}: {action} failed: {said}")
+        self.failed = tuple(failed)
 
 
 class NotDeployed(BadRequest):
@@ -86,10 +87,10 @@ class NotHealthy(DeploymentError):
 
 
 class GivenUp(DeploymentError):
-    """A host tried a version and went on with the one before."""
+    """A host, or `who` else tried a version, went on with the one before."""
 
-    def __init__(self, version: str, status: str) -> None:
-        super().__init__(f"the host gave version {version} up ({status}) and runs as before; its log says why")
+    def __init__(self, version: str, status: str, who: str = "the host") -> None:
+        super().__init__(f"{who} gave version {version} up ({status}), and what ran before goes on; its log says why")
 
 
 class RollbackFailed(DeploymentError):

@@ -24,13 +24,14 @@ class Progress:
     """Listens to one run of the engine; `say` gets its lines.
 
     Attributes: `changes` counts steps by their name, `disruptive` lists what a preview would delete or replace,
-    `errors` has what the engine says went wrong.
+    `failed` the types of resources that failed, `errors` has what the engine says went wrong.
     """
 
     def __init__(self, stack: str, say: Callable[[str], None], *, total: int = 0) -> None:
         self._stack, self._say, self._total = stack, say, total
         self.changes: Counter[str] = Counter()
         self.disruptive: list[str] = []
+        self.failed: list[str] = []
         self.errors: list[str] = []
 
     def __call__(self, event: EngineEvent) -> None:
@@ -42,7 +43,9 @@ class Progress:
         elif event.res_outputs_event is not None and not event.res_outputs_event.planning:
             self._finish(event.res_outputs_event.metadata)
         elif event.res_op_failed_event is not None:
-            self._say(f"{self._stack}: FAILED {describe(event.res_op_failed_event.metadata)}")
+            step = event.res_op_failed_event.metadata
+            self.failed.append(step.type)
+            self._say(f"{self._stack}: FAILED {describe(step)}")
         elif event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
             self.errors.append(_tidy(event.diagnostic_event))
 

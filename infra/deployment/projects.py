@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from infra.deployment.errors import BadRequest, UnknownTarget
+from infra.settings import Cloud
 from infra.tagging import PROJECT
 
 PROJECT_FILE = "Pulumi.yaml"
@@ -23,6 +24,21 @@ class StackFile:
     name: str
     environment: str
     config: Mapping[str, str]
+
+    @property
+    def cloud(self) -> Cloud:
+        """The stack's cloud; AWS where its file names none that there is."""
+        return "alicloud" if self.config.get(f"{PROJECT}:cloud") == "alicloud" else "aws"
+
+    @property
+    def region(self) -> str:
+        """The id of the stack's region; empty where its file names none."""
+        return self.config.get(f"{self.cloud}:region", "")
+
+    @property
+    def region_key(self) -> str:
+        """The region with its cloud, such as `aws:us-east-1`: clouds share ids."""
+        return f"{self.cloud}:{self.region}"
 
     def document(self, key: str) -> Mapping[str, Any]:
         """A structured value, empty where there is none; raises BadRequest where it is no object."""
@@ -102,13 +118,20 @@ def _write(value: Any) -> str:
 def _describe_load(stack: StackFile) -> tuple[str, str]:
     """The workload that a stack is a part of: without named regions it is one cloud's alone."""
     workload = stack.document("workload")
-    return _write(workload), "" if workload.get("regions") else stack.config.get(f"{PROJECT}:cloud", "aws")
+    return _write(workload), "" if workload.get("regions") else stack.cloud
 
 
 def _rank_region(stack: StackFile) -> tuple[int, str]:
     """The place of the stack's region in its workload, and the name: the first region is the primary one."""
     regions = stack.document("workload").get("regions") or ()
-    cloud = stack.config.get(f"{PROJECT}:cloud", "aws")
-    here = stack.config.get(f"{cloud}:region")
-    named = [each.get("region") for each in regions if isinstance(each, dict)]
-    return (named.index(here) if here in named else len(named), stack.name)
+    named = [_name_region(each) for each in regions if isinstance(each, dict)]
+    for name in (stack.region_key, stack.region):
+        if name in named:
+            return named.index(name), stack.name
+    return len(named), stack.name
+
+
+def _name_region(wish: Mapping[str, Any]) -> str:
+    """A region as a workload names it: with its cloud, in one word or in two, or by its id alone."""
+    cloud, region = wish.get("cloud"), wish.get("region")
+    return f"{cloud}:{region}" if cloud else str(region)

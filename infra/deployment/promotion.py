@@ -7,13 +7,13 @@ from typing import Any
 from pulumi.automation import UpdateSummary
 from pydantic import ValidationError
 
+from infra.deployment.connections import GROUPS, ConnectGroup
 from infra.deployment.engine import DeployedStack, decode_config
-from infra.deployment.errors import BadRequest, DeploymentError, NotDeployed, RolledBack
+from infra.deployment.errors import BadRequest, DeploymentError, GivenUp, NotDeployed, RolledBack
 from infra.deployment.health import is_outside, sample_health
 from infra.deployment.host_changes import HostChange
 from infra.deployment.rollout import Clock, MonotonicClock, Rollout, RolloutPolicy, Traffic
-from infra.deployment.target_groups import connect_target_group
-from infra.deployment.weights import VERSION, AwaitTakeover, BalancedTraffic, Look, ReplacedTraffic
+from infra.deployment.weights import VERSION, AwaitTakeover, BalancedTraffic, ReplacedTraffic
 from infra.settings import ServiceSettings, StackSettings
 from infra.tagging import PROJECT
 
@@ -24,13 +24,14 @@ STEPS: dict[str, Sequence[int]] = {"rolling": (100,), "blue-green": (100,), "can
 
 @dataclass(frozen=True, kw_only=True)
 class Promotion:
-    """A stack, what it is told, and where progress goes; `connect` reads the health of a target group in a region."""
+    """A stack, what it is told, and where progress goes; `connect` reads the health of a group behind its balancer, by
+    default as the stack's cloud tells it."""
 
     stack: DeployedStack
     settings: StackSettings
     say: Callable[[str], None]
     clock: Clock = field(default_factory=MonotonicClock)
-    connect: Callable[[str, str], Look] = connect_target_group
+    connect: ConnectGroup | None = None
 
     @property
     def service(self) -> ServiceSettings:
@@ -87,7 +88,7 @@ class Promotion:
 
     def _replace(self, version: str, policy: RolloutPolicy) -> None:
         outputs = self._outputs()
-        url, association_id = str(outputs["health_url"]), str(outputs.get("host_changes") or "")
+        url, changes = str(outputs["health_url"]), str(outputs.get("host_changes") or "")
         asked = is_outside(url)
         if not asked:
             self._tell(
@@ -102,12 +103,13 @@ class Promotion:
             self.clock,
             limit_s=policy.start_s,
             poll_s=policy.poll_s,
-            await_takeover=self._follow_host(association_id, policy) if association_id else None,
+            await_takeover=self._follow_host(changes, policy) if changes and self.settings.cloud == "aws" else None,
         )
         self._run(version, traffic, policy)
 
     def _follow_host(self, association_id: str, policy: RolloutPolicy) -> AwaitTakeover:
-        """What waits for the host itself: an update ends before the host has taken a version over."""
+        """What waits for the host itself: on AWS an update ends before the host has taken a version over. On Alibaba
+        Cloud the update waits for the host's run, and fails with it."""
         change = HostChange(association_id, self.settings.region)
 
         def follow(version: str) -> None:
@@ -123,6 +125,9 @@ class Promotion:
             try:
                 traffic.admit(version)
                 self._run(version, traffic, policy)
+            except GivenUp as error:
+                traffic.withdraw()
+                raise RolledBack(self.stack.name, version, 0, str(error)) from error
             except RolledBack:
                 traffic.withdraw()
                 raise
@@ -148,7 +153,8 @@ class Promotion:
             raise BadRequest(
                 f"{self.stack.name} has no target groups of two versions: `reme-deploy up {self.stack.name}` makes them"
             )
-        blue, green = (self.connect(str(arn), self.settings.region) for arn in groups)
+        connect = self.connect or GROUPS[self.settings.cloud]
+        blue, green = (connect(str(group), self.settings.region) for group in groups)
         return BalancedTraffic(self.stack, green, blue)
 
     def _is_whole_on_green(self, version: str) -> bool:

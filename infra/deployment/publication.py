@@ -7,10 +7,10 @@ from pathlib import Path
 from infra.deployment.builders import CONTAINERFILE, Builder, find_builder
 from infra.deployment.engine import DeployedStack
 from infra.deployment.errors import BadRequest, ImageMissing
-from infra.deployment.registries import ConnectRepository, EcrRepository, ImageRepository, find_repository
+from infra.deployment.registries import ConnectRepository, ImageRepository, find_repository
 from infra.planning import StackPlan
 
-REGISTRY_TARGETS = ("**::reme:aws:Keys**", "**::reme:aws:Registry**")
+REGISTRY_TARGETS = tuple(f"**::reme:{cloud}:{part}**" for cloud in ("aws", "alicloud") for part in ("Keys", "Registry"))
 """What `deploy_registry` makes, by URN, so that an update by it leaves all else as it is."""
 
 
@@ -27,7 +27,7 @@ class Publication:
     version: str
     architecture: str
     say: Callable[[str], None]
-    connect: ConnectRepository = EcrRepository
+    connect: ConnectRepository
     find: Callable[[], Builder] = field(default=find_builder)
 
     def is_missing(self) -> bool:
@@ -54,7 +54,7 @@ class Publication:
             return False
         builder = self.check(archive)
         if not url:
-            from infra.program import deploy_registry  # noqa: PLC0415 - it loads all of AWS's resources
+            from infra.program import deploy_registry  # noqa: PLC0415 - it loads all clouds' resources
 
             self._tell("making the registry first")
             self.stack.up(program=deploy_registry, targets=REGISTRY_TARGETS)
@@ -91,7 +91,7 @@ def name_architecture(planned: StackPlan) -> str:
     return {"x86_64": "amd64"}.get(found, found)
 
 
-def require_image(stack: DeployedStack, version: str, region: str, connect: ConnectRepository = EcrRepository) -> None:
+def require_image(stack: DeployedStack, version: str, region: str, connect: ConnectRepository) -> None:
     """Raise ImageMissing where the stack has a registry and the version is not in it."""
     url = find_repository(stack.resources())
     if url and not connect(url, region).has(version):

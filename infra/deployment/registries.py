@@ -1,4 +1,4 @@
-"""The registry of a stack on AWS: which images it has, and the sign-in that a push needs."""
+"""The registry of a stack: where it is, which images it has, and the sign-in that a push needs. On AWS it is ECR."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
@@ -9,11 +9,14 @@ from infra.deployment.errors import DeploymentError
 from infra.deployment.sdk import connect
 
 REPOSITORY_TYPE = "aws:ecr/repository:Repository"
+REGISTRY_COMPONENT = "reme:alicloud:Registry"
+"""The registry of a stack on Alibaba Cloud, whose output `url` is known once its repository is there. The provider does
+not say where a repository is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignIn:
-    """A registry's host, and who pushes to it; the password ends after twelve hours (ECR, GetAuthorizationToken)."""
+    """A registry's host, and who pushes to it; ECR's password ends after twelve hours (its GetAuthorizationToken)."""
 
     host: str
     user: str
@@ -33,7 +36,7 @@ class ImageRepository(Protocol):
 
 
 ConnectRepository = Callable[[str, str], ImageRepository]
-"""From the repository's URL (HOST/NAME) and its region."""
+"""From the repository's URL, HOST/NAME or HOST/NAMESPACE/NAME, and its region."""
 
 
 class EcrRepository:
@@ -71,5 +74,11 @@ class EcrRepository:
 
 def find_repository(resources: Sequence[Mapping[str, Any]]) -> str:
     """The URL of the repository in a stack's state, without a tag; empty before it is made."""
-    urls = (each.get("outputs", {}).get("repositoryUrl") for each in resources if each["type"] == REPOSITORY_TYPE)
-    return next((str(url) for url in urls if url), "")
+    urls = (_read_url(each["type"], each.get("outputs") or {}) for each in resources)
+    return next((url for url in urls if url), "")
+
+
+def _read_url(kind: str, made: Mapping[str, Any]) -> str:
+    """The URL that a push from outside the cloud takes, of what the state has of a resource."""
+    name = {REPOSITORY_TYPE: "repositoryUrl", REGISTRY_COMPONENT: "url"}.get(kind, "")
+    return str(made.get(name) or "")

@@ -1,13 +1,19 @@
-"""The regions of an environment told of each other: whose buckets get copies of whose objects."""
+"""The regions of an environment told of each other: whose buckets get copies of whose objects, and where those on
+another cloud are found."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
+from infra.deployment.errors import DeploymentError
+from infra.peers import list_routed
 from infra.planning import StackPlan
-from infra.settings import ReplicaSettings
+from infra.settings import PeerSettings, ReplicaSettings
 from infra.tagging import PROJECT
 
 REPLICAS = f"{PROJECT}:replicas"
+PEERS = f"{PROJECT}:peers"
 
 
 def find_replicas(
@@ -27,12 +33,44 @@ def find_replicas(
     }
 
 
-def describe_settings(replicas: Mapping[str, ReplicaSettings], known: Mapping[str, ReplicaSettings]) -> dict[str, str]:
-    """The keys of a stack's file, with their values, that differ from what it knows already."""
+def find_peers(
+    planned: Mapping[str, StackPlan], outputs: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, PeerSettings]]:
+    """By stack and region, the balancers on other clouds that it leads to, as far as they are there.
+
+    Raises DeploymentError for an address that is no balancer's.
+    """
+    addresses = {
+        each.region.key: str(outputs[name]["entrance_address"])
+        for name, each in planned.items()
+        if outputs.get(name, {}).get("entrance_address")
+    }
     return {
-        f"{REPLICAS}.{region}.{field}": value
-        for region, found in replicas.items()
+        name: {
+            peer.key: _read_peer(peer.key, addresses[peer.key]) for peer in list_routed(each) if peer.key in addresses
+        }
+        for name, each in planned.items()
+    }
+
+
+def describe_settings(root: str, told: Mapping[str, BaseModel], known: Mapping[str, BaseModel]) -> dict[str, str]:
+    """The keys below `root` of a stack's file, with their values, that differ from what it knows already."""
+    return {
+        f"{root}{_write_step(region)}.{field}": value
+        for region, found in told.items()
         if known.get(region) != found
         for field, value in found.model_dump().items()
         if value
     }
+
+
+def _read_peer(key: str, address: str) -> PeerSettings:
+    try:
+        return PeerSettings(address=address)
+    except ValidationError:
+        raise DeploymentError(f"the output entrance_address of {key} is {address!r}, which is no balancer's") from None
+
+
+def _write_step(region: str) -> str:
+    """A step of a path in the file: a region with its cloud is quoted (Pulumi's "Structured configuration")."""
+    return f'["{region}"]' if ":" in region else f".{region}"

@@ -10,7 +10,10 @@ from typing import Any
 _TABLE = Path(__file__).parent / "data" / "retained.csv"
 NOTHING = ("", "0", "None")
 """Values of a property that is not set: a window of 0 days deletes at once."""
-BUCKET = "aws:s3/bucket:Bucket"
+BUCKETS = ("aws:s3/bucket", "alicloud:oss/bucket")
+"""How the types begin of buckets and of their settings, which stay with them."""
+RECORDS = ("alicloud:ecs/ecsInvocation:EcsInvocation", "alicloud:oos/execution:Execution")
+"""What was done once: Pulumi deletes none, and Alibaba Cloud forgets them after some weeks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ def list_retained(resources: Iterable[Mapping[str, Any]]) -> tuple[Retained, ...
         kind, name = str(each.get("type")), str(each.get("urn")).rpartition("::")[2]
         if each.get("retainOnDelete"):
             # the settings of a bucket stay with it: its own line says it all
-            if kind == BUCKET or not kind.startswith("aws:s3/bucket"):
+            if kind not in RECORDS and (kind.endswith(":Bucket") or not kind.startswith(BUCKETS)):
                 found.append(Retained(type=kind, name=name, what="the resource itself, which Pulumi leaves alone"))
             continue
         settled = {**(each.get("inputs") or {}), **(each.get("outputs") or {})}

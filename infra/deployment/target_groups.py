@@ -26,7 +26,7 @@ class TargetGroup:
     def __init__(self, arn: str, region: str, *, since: datetime | None = None) -> None:
         self._arn = arn
         self._balancing, self._metrics = connect("elbv2", region), connect("cloudwatch", region)
-        self._read_until = _floor(since or datetime.now(UTC))
+        self._read_until = floor_minute(since or datetime.now(UTC))
         self._dimensions: list[dict[str, str]] = []
 
     def look(self) -> HealthSample:
@@ -44,7 +44,7 @@ class TargetGroup:
             raise DeploymentError(f"the health of {self._arn.rpartition(':')[2]} cannot be read: {error}") from error
 
     def _read_minutes(self, *, healthy: bool) -> HealthSample:
-        begin, end = self._read_until, _floor(datetime.now(UTC) - timedelta(seconds=DELAY_S))
+        begin, end = self._read_until, floor_minute(datetime.now(UTC) - timedelta(seconds=DELAY_S))
         if end <= begin:
             return HealthSample(healthy=healthy)
         answer = self._metrics.get_metric_data(
@@ -82,5 +82,6 @@ def connect_target_group(arn: str, region: str) -> Callable[[], HealthSample]:
     return TargetGroup(arn, region).look
 
 
-def _floor(moment: datetime) -> datetime:
+def floor_minute(moment: datetime) -> datetime:
+    """The minute that a moment lies in."""
     return moment.replace(second=0, microsecond=0)

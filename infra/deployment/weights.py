@@ -1,15 +1,21 @@
-"""Traffic of a stack on AWS, moved through its configuration: by a balancer's weights, or by replacing the version."""
+"""Traffic of a stack, moved through its configuration: by a balancer's weights, or by replacing the version."""
 
 from collections.abc import Callable
 
 from infra.deployment.engine import DeployedStack
-from infra.deployment.errors import NotHealthy
+from infra.deployment.errors import EngineFailed, GivenUp, NotHealthy
 from infra.deployment.rollout import Clock, HealthSample
 from infra.tagging import PROJECT
 
 VERSION = f"{PROJECT}:service.version"
 GREEN_VERSION = f"{PROJECT}:service.green_version"
 CANARY_PERCENT = f"{PROJECT}:service.canary_percent"
+
+HOST_RUN = "alicloud:ecs/ecsInvocation:EcsInvocation"
+NODES_RUN = "alicloud:oos/execution:Execution"
+RUNS = {HOST_RUN: "the host", NODES_RUN: "the group of machines"}
+"""Runs on Alibaba Cloud that an update waits for, and who takes a version by them: a command on a host, and what asks
+for a cluster's nodes until they serve. Where nothing else failed, the version was tried and is not served."""
 
 Look = Callable[[], HealthSample]
 AwaitTakeover = Callable[[str], None]
@@ -27,10 +33,10 @@ class BalancedTraffic:
         self._stack, self._look, self._look_at_blue = stack, look, look_at_blue
 
     def admit(self, version: str) -> None:
-        """Start the new version beside the one that runs, without traffic."""
+        """Start the new version beside the one that runs, without traffic. Raises GivenUp as `deploy_version`."""
         self._stack.configure(CANARY_PERCENT, "0")
         self._stack.configure(GREEN_VERSION, version)
-        self._stack.up()
+        deploy_version(self._stack, version)
 
     def set_weights(self, blue: int, green: int) -> None:  # noqa: ARG002 - what is not green's is blue's
         """Give green a percentage of the traffic."""
@@ -87,7 +93,7 @@ class ReplacedTraffic:
         """
         version = self._version if green else self._former
         self._stack.configure(VERSION, version)
-        self._stack.up()
+        deploy_version(self._stack, version)
         if self._await_takeover is not None:
             self._await_takeover(version)
         if self._look is not None:
@@ -102,6 +108,16 @@ class ReplacedTraffic:
     def read_health(self) -> HealthSample:
         """What is seen of the version that runs; healthy where nobody can ask, since it took its place."""
         return self._look() if self._look is not None else HealthSample(healthy=True)
+
+
+def deploy_version(stack: DeployedStack, version: str) -> None:
+    """Update a stack whose file names a version; raises GivenUp where all that failed is a run that brings it."""
+    try:
+        stack.up()
+    except EngineFailed as error:
+        if error.failed and RUNS.keys() >= set(error.failed):
+            raise GivenUp(version, "its run failed", RUNS[error.failed[0]]) from error
+        raise
 
 
 def await_health(look: Look, clock: Clock, *, limit_s: float, poll_s: float, what: str) -> None:

@@ -15,7 +15,7 @@ from infra.preview.runs import StackRun
 from infra.preview.states import restore_protection
 from infra.preview.violations import describe_violations
 from policies.judgement import judge
-from policies.settings import PolicySettings, find_environment, read_waivers
+from policies.settings import PolicySettings, find_environment, find_residency, read_waivers
 from policies.spend import Spend, sum_spend
 from sizing.errors import SizingError
 from sizing.graph.change import Change
@@ -183,9 +183,10 @@ def _settings(sides: Sides, shown: ResourceGraph, terms: Terms) -> PolicySetting
     given = (each.inputs.get("tags") for each in shown.custom)
     tags: dict[str, object] = next((each for each in given if isinstance(each, dict)), {})
     plain = {key: value for key, value in tags.items() if isinstance(value, str)}
-    environment = find_environment(sides.name, config.config if config else {}, plain)
+    said = config.config if config else {}
+    environment, residency = find_environment(sides.name, said, plain), find_residency(sides.name, said)
     waivers = read_waivers(terms.waivers) if terms.waivers else read_waivers()
-    return PolicySettings.model_validate({"environment": environment, "waivers": waivers})
+    return PolicySettings.model_validate({"environment": environment, "residency": residency, "waivers": waivers})
 
 
 def _commonest(values: Iterable[str]) -> str:

@@ -4,7 +4,6 @@ Names are those of the service's reference of settings. A secret is only ever na
 secret store to the machine and never through a template, a plan or a stack's state.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,11 +11,16 @@ from urllib.parse import quote, urlencode
 
 from infra.errors import InfraError
 from infra.facts import OBJECTS_PREFIX, POSTGRES_DATABASE, POSTGRES_USER, QDRANT_PORT
-from infra.service.providers import find_api_base, find_provider, find_weights
-from infra.tables import read_table
-from sizing.models import TASKS, models
-from sizing.plan import ModelsSpec, ObjectStoreSpec, RegionPlan, VectorStoreSpec
-from sizing.regions import regions
+from infra.service.machine import name_object_host
+from infra.service.model_settings import (
+    configure_embedding,
+    configure_language,
+    configure_moderation,
+    usual_model,
+)
+from infra.service.providers import find_provider
+from sizing.models import TASKS
+from sizing.plan import ObjectStoreSpec, RegionPlan, VectorStoreSpec
 
 WORKING_DIR = "/var/lib/reme"
 """The data volume of a host, the volume of the image."""
@@ -26,10 +30,13 @@ AUTHORITIES_FILE = f"{WORKING_DIR}/authorities.pem"
 """Authorities of certificates that the preparation gathers: the usual ones, the database's, the vector store's."""
 RDS_AUTHORITIES_URL = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 """Those of RDS in every region (RDS User Guide, "Using SSL/TLS to encrypt a connection"; read 2026-11)."""
+APSARADB_AUTHORITIES_URL = "https://apsaradb-public.oss-ap-southeast-1.aliyuncs.com/ApsaraDB-CA-Chain.zip"
+"""Those of RDS and Tair on Alibaba Cloud in every region, the texts in an archive (RDS, DescribeDBInstanceSSL; Tair,
+DescribeInstanceSSL; read 2026-11)."""
 ADMIN_VARIABLE = "ADMIN_KEY"
 AUTHORITY_VARIABLE = "VECTOR_AUTHORITY"
 AUTHORITY_SOURCE_VARIABLE = "VECTOR_AUTHORITY_SOURCE"
-AUTHORITIES_URL_VARIABLE = "DATABASE_AUTHORITIES_URL"
+AUTHORITIES_URLS_VARIABLE = "AUTHORITIES_URLS"
 """What the preparation before a start is told; none is a setting of the service."""
 ADMIN_SECRET = "admin"  # noqa: S105 - a name
 AUTHORITY_SECRET = "vector-authority"  # noqa: S105
@@ -56,8 +63,11 @@ class ServiceAddresses:
     """Where the servers of the plan are; what the plan does not have stays empty.
 
     `database_authorities_url` is where the authorities of the database's certificate are published; without it the
-    connection is encrypted and the server not recognised. `vector_url` is Qdrant's or Elasticsearch's; with
-    `vector_authority` its certificate comes from an authority of the stack's own, kept as AUTHORITY_SECRET.
+    connection is encrypted and the server not recognised. `database_tls` is False for a server that has no TLS, such as
+    a serverless one of Alibaba Cloud: it is reached in the clear, and never asked in the clear for a password.
+    `cache_authorities_url` is for a cache whose authorities are not among the usual ones. `vector_url` is Qdrant's or
+    Elasticsearch's; with `vector_authority` its certificate comes from an authority of the stack's own, kept as
+    AUTHORITY_SECRET.
     `bucket_key` is the KMS key of the bucket; without one the store encrypts with its own.
     """
 
@@ -66,9 +76,11 @@ class ServiceAddresses:
     database_name: str = POSTGRES_DATABASE
     database_user: str = POSTGRES_USER
     database_authorities_url: str = ""
+    database_tls: bool = True
     cache_host: str = ""
     cache_port: int = 6379
     cache_tls: bool = True
+    cache_authorities_url: str = ""
     vector_url: str = ""
     vector_user: str = ""
     vector_authority: bool = False
@@ -115,18 +127,19 @@ def configure_service(
         **dict(_configure_vectors(plan.vector_store, addresses)),
         **dict(_configure_cache(plan, addresses)),
         **dict(_configure_objects(plan, addresses)),
-        **dict(_configure_embedding(plan)),
-        **dict(_configure_language(plan)),
-        **dict(_configure_moderation(plan)),
+        **dict(configure_embedding(plan)),
+        **dict(configure_language(plan)),
+        **dict(configure_moderation(plan)),
         **overrides,
     }
     environment = {_name_variable(name): _write(value) for name, value in settings.items()}
     preparation, preparation_secrets = {}, {ADMIN_VARIABLE: ADMIN_SECRET}
-    if plan.database.engine == "postgresql" and addresses.database_authorities_url:
-        preparation[AUTHORITIES_URL_VARIABLE] = addresses.database_authorities_url
-    if addresses.vector_authority:
-        # What the clients of HTTP servers read the authorities from.
+    if urls := _list_authorities(plan, addresses):
+        preparation[AUTHORITIES_URLS_VARIABLE] = " ".join(urls)
+    if addresses.vector_authority or (plan.cache.engine != "in-process" and addresses.cache_authorities_url):
+        # What the clients of HTTP servers and of the cache read the authorities from.
         environment["SSL_CERT_FILE"] = AUTHORITIES_FILE
+    if addresses.vector_authority:
         preparation_secrets[AUTHORITY_VARIABLE] = AUTHORITY_SECRET
     return ServiceSettings(
         environment=environment,
@@ -158,6 +171,13 @@ def _require(addresses: ServiceAddresses, field: str, server: str) -> str:
     return value
 
 
+def _list_authorities(plan: RegionPlan, addresses: ServiceAddresses) -> tuple[str, ...]:
+    """Where the authorities of the plan's servers are published, each place once."""
+    database = addresses.database_authorities_url if plan.database.engine == "postgresql" else ""
+    cache = addresses.cache_authorities_url if plan.cache.engine != "in-process" else ""
+    return tuple(url for url in dict.fromkeys((database, cache)) if url)
+
+
 def _configure_database(plan: RegionPlan, addresses: ServiceAddresses) -> Iterator[tuple[str, object]]:
     """The store. The password is not in the connection string: libpq takes it from PGPASSWORD."""
     if plan.database.engine == "sqlite":
@@ -167,6 +187,8 @@ def _configure_database(plan: RegionPlan, addresses: ServiceAddresses) -> Iterat
     trust = {"sslmode": "require"}
     if addresses.database_authorities_url:
         trust = {"sslmode": "verify-full", "sslrootcert": AUTHORITIES_FILE}
+    elif not addresses.database_tls:
+        trust = {"sslmode": "disable", "require_auth": "!password"}
     place = f"{quote(addresses.database_user)}@{host}:{addresses.database_port}/{quote(addresses.database_name)}"
     yield "store.backend", "postgres"
     yield "postgres.connection_string", f"postgresql://{place}?{urlencode(trust)}"
@@ -226,6 +248,9 @@ def _configure_objects(plan: RegionPlan, addresses: ServiceAddresses) -> Iterato
         return
     yield "storage.bucket", _require(addresses, "bucket", "an object store")
     yield "storage.region", plan.region
+    if plan.object_store.kind == "oss":
+        # no key: the machine's role has one; inside the cloud traffic costs nothing
+        yield "storage.endpoint", f"https://{name_object_host(plan.region)}"
     yield "storage.prefix", addresses.bucket_prefix
     yield "storage.encryption", "kms" if addresses.bucket_key else "server"
     if addresses.bucket_key:
@@ -241,65 +266,12 @@ def _configure_ages(spec: ObjectStoreSpec) -> Iterator[tuple[str, object]]:
     yield "working_memory.delete_after_days", spec.delete_after_days
 
 
-def _configure_embedding(plan: RegionPlan) -> Iterator[tuple[str, object]]:
-    spec = plan.models
-    if spec.embedding_mode != "remote":
-        yield "embedding.backend", "sentence_transformers"
-        yield "embedding.model_name", find_weights(spec.embedding)
-        yield "embedding.device", "cuda" if spec.embedding_mode == "local-gpu" else "cpu"
-        yield "embedding.dimensions", spec.dimensions
-        return
-    yield "embedding.backend", "openai_compatible"
-    yield "embedding.model_name", spec.embedding
-    yield "embedding.api_base", find_api_base(spec.embedding, plan.cloud, plan.region)
-    yield "embedding.dimensions", spec.dimensions
-    yield "embedding.batch_texts", spec.texts_per_call
-    most_tokens = models()[spec.embedding].tokens_per_call
-    if most_tokens is not None:
-        yield "embedding.batch_tokens", most_tokens
-
-
-def _usual_model(spec: ModelsSpec) -> str:
-    """The model that most tasks have; of equals, that of the first task."""
-    return Counter(spec.tasks[task] for task in TASKS).most_common(1)[0][0]
-
-
-def _configure_language(plan: RegionPlan) -> Iterator[tuple[str, object]]:
-    """The usual model as the default, and for a task of another model what differs."""
-    usual = _usual_model(plan.models)
-    usual_base = find_api_base(usual, plan.cloud, plan.region)
-    yield "llm.default.model_name", usual
-    yield "llm.default.api_base", usual_base
-    for task in TASKS:
-        model = plan.models.tasks[task]
-        if model == usual:
-            continue
-        yield f"llm.{task}.model_name", model
-        base = find_api_base(model, plan.cloud, plan.region)
-        if base != usual_base:
-            yield f"llm.{task}.api_base", base
-
-
-def _configure_moderation(plan: RegionPlan) -> Iterator[tuple[str, object]]:
-    """Content moderation on Alibaba Cloud in mainland China (requirements §10.2), with the role of the machine.
-
-    What nobody can judge is refused. Where a region has no endpoint, another in mainland China judges.
-    """
-    place = regions().get((plan.cloud, plan.region))
-    if plan.cloud != "alicloud" or place is None or place.jurisdiction != "cn":
-        return
-    judging = [row["region"] for row in read_table("moderation_regions.csv")]
-    yield "moderation.backend", "green"
-    yield "moderation.on_error", "refuse"
-    yield "moderation.region", plan.region if plan.region in judging else judging[0]
-
-
 def _name_secrets(plan: RegionPlan) -> Iterator[tuple[str, str]]:
     """Each variable with a secret's name. A provider's key is one secret on a host, and apart for vectors in a cluster.
 
     A second provider of language models has a secret of its own, `llm-<provider>`.
     """
-    usual = find_provider(_usual_model(plan.models))
+    usual = find_provider(usual_model(plan.models))
     if plan.database.engine == "postgresql":
         yield "PGPASSWORD", DATABASE_SECRET
     if plan.cache.engine != "in-process":

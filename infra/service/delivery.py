@@ -8,7 +8,7 @@ from infra.errors import InfraError
 from infra.service.configuration import (
     ADMIN_VARIABLE,
     AUTHORITIES_FILE,
-    AUTHORITIES_URL_VARIABLE,
+    AUTHORITIES_URLS_VARIABLE,
     AUTHORITY_SOURCE_VARIABLE,
     AUTHORITY_VARIABLE,
     ServiceSettings,
@@ -18,6 +18,8 @@ from infra.service.rendering import render
 AUTHORITY_PATIENCE_S = 1800
 """Ours: the first node of a vector store has its packages installed and its authority stored in minutes."""
 AUTHORITY_POLL_S = 5
+AUTHORITIES_MOST_BYTES = 4_000_000
+"""Ours: many times what a cloud's authorities take, some 200 kB."""
 _PINNED = re.compile(r"[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -95,8 +97,9 @@ def write_preparation() -> str:
         authority_source=AUTHORITY_SOURCE_VARIABLE,
         patience_s=AUTHORITY_PATIENCE_S,
         poll_s=AUTHORITY_POLL_S,
-        authorities_url=AUTHORITIES_URL_VARIABLE,
+        authorities_urls=AUTHORITIES_URLS_VARIABLE,
         authorities_file=AUTHORITIES_FILE,
+        most_bytes=AUTHORITIES_MOST_BYTES,
     )
 
 

@@ -16,17 +16,18 @@ from infra.service.configuration import ADMIN_VARIABLE, AUTHORITY_VARIABLE, WORK
 from infra.service.delivery import InvalidDelivery, MissingSecret, check_image, write_preparation
 from infra.service.dumps import list_dump_timers, write_dump_units
 from infra.service.machine import (
-    ALICLOUD_PLACES,
-    ASK_ALICLOUD,
-    COLLECTOR_IDENTITY,
-    MONITOR_VERSION,
     PYTHON,
     Machine,
     find_machine,
     find_package_index,
     list_devices,
-    name_installers,
-    write_places,
+)
+from infra.service.machine_files import (
+    INSTALL_AGENTS,
+    write_agents,
+    write_asking_program,
+    write_secrets_fetcher,
+    write_update_units,
 )
 from infra.service.rendering import render, write_cloud_config, write_json
 from sizing.plan import RegionPlan
@@ -35,8 +36,6 @@ AGENT_PACKAGE = "amazon-cloudwatch-agent"
 AGENT_PATH = "/etc/reme/cloudwatch-agent.json"
 SCRAPE_PATH = "/etc/reme/cloudwatch-scrape.yaml"
 """The agent's package on Amazon Linux 2023, and where a machine has its configurations."""
-INSTALL_AGENTS = "/usr/local/sbin/reme-install-agents"
-"""What installs the agents of Alibaba Cloud, which come from no list of packages."""
 TRIAL_PORT = 8003
 PATIENCE_S = 180
 """How long a release may take until it answers: weights are loaded, and a migration was done before."""
@@ -108,8 +107,7 @@ def write_host_user_data(delivery: HostDelivery) -> str:
             patience_s=PATIENCE_S,
         ),
         "/etc/logrotate.d/reme": render("logrotate"),
-        "/etc/systemd/system/reme-updates.service": render("updates.service", commands=machine.updates),
-        "/etc/systemd/system/reme-updates.timer": render("updates.timer"),
+        **write_update_units(machine.updates),
         **write_dump_units(plan.cloud),
         **_write_cloud_files(plan),
     }
@@ -132,7 +130,7 @@ def write_host_user_data(delivery: HostDelivery) -> str:
         files[SCRAPE_PATH] = delivery.scrape_configuration
     commands = [["/usr/local/sbin/reme-first-start"]]
     if delivery.machine_group:
-        files |= _write_agents(delivery)
+        files |= write_agents(plan.region, delivery.machine_group)
         commands.append([INSTALL_AGENTS])
     if delivery.datadog is not None:
         files |= write_machine_agent(delivery.datadog)
@@ -167,11 +165,6 @@ def write_host_user_data(delivery: HostDelivery) -> str:
     return write_cloud_config(files, packages=packages, commands=commands, cloud=plan.cloud)
 
 
-def write_secrets_fetcher(cloud: str) -> str:
-    """The program that fetches a unit's secrets when it starts."""
-    return render("fetch_secrets.py", cloud=cloud, arn_parts=find_machine(cloud).arn_parts, ask=ASK_ALICLOUD)
-
-
 def _check_delivery(delivery: HostDelivery, machine: Machine) -> None:
     if not delivery.volume_id.startswith(machine.volume_prefix):
         raise InvalidDelivery("volume_id", delivery.volume_id, f"the id of a volume, such as {machine.volume_example}")
@@ -188,23 +181,10 @@ def _write_cloud_files(plan: RegionPlan) -> dict[str, str]:
     """What only machines of Alibaba Cloud have."""
     if plan.cloud == "aws":
         return {}
-    files = {
-        ASK_ALICLOUD: render("alicloud.py", places=ALICLOUD_PLACES),
-        ALICLOUD_PLACES: write_json(write_places(plan.region)),
-    }
+    files = write_asking_program(plan.region)
     if index := find_package_index(plan):
         files["/etc/pip.conf"] = f"[global]\nindex-url = {index}\n"
     return files
-
-
-def _write_agents(delivery: HostDelivery) -> dict[str, str]:
-    region = delivery.plan.region
-    return {
-        COLLECTOR_IDENTITY: f"{delivery.machine_group}\n",
-        INSTALL_AGENTS: render(
-            "install_agents.sh", region=region, monitor_version=MONITOR_VERSION, **name_installers(region)
-        ),
-    }
 
 
 def _write_vector_server(delivery: HostDelivery) -> dict[str, str]:

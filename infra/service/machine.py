@@ -18,8 +18,25 @@ PIP_INDEX_CN = "https://mirrors.aliyun.com/pypi/simple/"
 package is pinned by its hashes, so that a mirror cannot change one."""
 MONITOR_VERSION = "3.5.10"
 """Of CloudMonitor's agent (`infra/data/alicloud_facts_host.csv`)."""
+UNWRITTEN = "unwritten"
+"""What a secret that a machine writes later has in its place: an encrypted parameter cannot be empty (OOS,
+CreateSecretParameter, `Value`)."""
 COLLECTOR_IDENTITY = "/etc/ilogtail/user_defined_id"
 """Where the collector reads which group of machines it belongs to (SLS, "Custom identifier-based machine group")."""
+CENTRAL_SCALING = frozenset(
+    {
+        "ap-southeast-1",
+        "cn-beijing",
+        "cn-hangzhou",
+        "cn-hongkong",
+        "cn-qingdao",
+        "cn-shanghai",
+        "cn-shenzhen",
+        "us-east-1",
+        "us-west-1",
+    }
+)
+"""The regions that Auto Scaling answers for at one address (`infra/data/alicloud_facts_cluster.csv`)."""
 _EBS_LINK = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_"
 _ESSD_LINKS = ("/dev/disk/by-id/virtio-", "/dev/disk/by-id/nvme-Alibaba_Cloud_Elastic_Block_Storage_")
 
@@ -35,15 +52,16 @@ class UnknownMachine(InfraError):
 class Machine:
     """A cloud's machines.
 
-    `scheme` begins a bucket's address, and `copy` is the command that saves an object of one to a file.
-    `volume_prefix` begins the id of a volume, `volume_example` is one. `arn_parts` is how many parts with colons a
-    secret's ARN has. `packages` are every machine's, `container_package` brings Docker. `updates` are the commands that
-    install the system's security updates. `most_user_data_bytes` is what a machine takes before base64; where
-    `takes_gzip` it unpacks them by itself, else each file is packed and the whole is text.
+    `scheme` begins a bucket's address. `copy` is the command that saves an object of a bucket to a file, `upload` the
+    one that keeps a file as an object. `volume_prefix` begins the id of a volume, `volume_example` is one. `arn_parts`
+    is how many parts with colons a secret's ARN has. `packages` are every machine's, `container_package` brings Docker.
+    `updates` are the commands that install the system's security updates. `most_user_data_bytes` is what a machine
+    takes before base64; where `takes_gzip` it unpacks them by itself, else each file is packed and the whole is text.
     """
 
     scheme: str
     copy: str
+    upload: str
     volume_prefix: str
     volume_example: str
     arn_parts: int
@@ -59,6 +77,7 @@ MACHINES: Mapping[str, Machine] = {
     "aws": Machine(
         scheme="s3",
         copy="aws s3 cp --only-show-errors",
+        upload="aws s3 cp --only-show-errors",
         volume_prefix="vol-",
         volume_example="vol-0a1b2c",
         arn_parts=7,
@@ -74,6 +93,7 @@ MACHINES: Mapping[str, Machine] = {
     "alicloud": Machine(
         scheme="oss",
         copy=f"{ASK_ALICLOUD} copy",
+        upload=f"{ASK_ALICLOUD} upload",
         volume_prefix="d-",
         volume_example="d-2ze0a1b2c",
         arn_parts=5,
@@ -118,7 +138,8 @@ def list_devices(cloud: str, volume_id: str) -> tuple[str, ...]:
 
 
 def write_places(region: str) -> dict[str, str]:
-    """The addresses that a machine of Alibaba Cloud asks: metadata, OSS, OOS.
+    """The addresses that a machine of Alibaba Cloud asks: metadata, OSS, OOS, the registry of images, Auto Scaling and
+    ECS.
 
     OSS is asked inside its network, where traffic costs nothing; `{bucket}` stands for a bucket's name.
     """
@@ -127,12 +148,20 @@ def write_places(region: str) -> dict[str, str]:
         "region": region,
         "objects": f"https://{{bucket}}.{name_object_host(region)}",
         "parameters": f"https://oos.{region}.aliyuncs.com",
+        "registry": f"https://cr.{region}.aliyuncs.com",
+        "scaling": f"https://{name_scaling_host(region)}",
+        "machines": f"https://ecs.{region}.aliyuncs.com",
     }
 
 
 def name_object_host(region: str) -> str:
     """OSS's host for machines of a region (OSS user guide, "Regions and endpoints", internal endpoint)."""
     return f"oss-{region}-internal.aliyuncs.com"
+
+
+def name_scaling_host(region: str) -> str:
+    """Auto Scaling's host of a region (`infra/data/alicloud_facts_cluster.csv`)."""
+    return "ess.aliyuncs.com" if region in CENTRAL_SCALING else f"ess.{region}.aliyuncs.com"
 
 
 def name_installers(region: str) -> dict[str, str]:

@@ -15,17 +15,38 @@ from infra.service.delivery import InvalidDelivery, check_image
 from infra.service.host_start import (
     AGENT_PACKAGE,
     AGENT_PATH,
+    DISK_PATIENCE_S,
     PATIENCE_S,
     QDRANT_ENVIRONMENT,
-    write_secrets_fetcher,
 )
-from infra.service.machine import find_machine, name_device
+from infra.service.machine import (
+    ASK_ALICLOUD,
+    MONITOR_VERSION,
+    UNWRITTEN,
+    Machine,
+    find_machine,
+    list_devices,
+    name_installers,
+)
+from infra.service.machine_files import (
+    INSTALL_AGENTS,
+    write_asking_program,
+    write_secrets_fetcher,
+    write_update_units,
+)
 from infra.service.rendering import render, write_cloud_config
 from sizing.plan import VectorStoreSpec
 
 FOLDER = "/var/lib/qdrant"
 USER_ID = 10002
-PACKAGES = ("docker", "xfsprogs", "openssl", "dnf-utils")
+PACKAGES = {
+    "aws": ("docker", "xfsprogs", "openssl", "dnf-utils"),
+    "alicloud": ("docker.io", "xfsprogs", "openssl", "curl", "unattended-upgrades"),
+}
+DISK_WAITS_S = {"aws": PATIENCE_S, "alicloud": DISK_PATIENCE_S}
+"""How long a node waits for its disk; Alibaba Cloud attaches it when the machine runs and has its role."""
+SECRET_ATTEMPTS = 12
+"""Ours: a role that was attached just now may read within a minute."""
 AUTHORITY_DAYS = 3650
 NODE_DAYS = 90
 """A node's certificate is made anew every month, so that two failures in a row leave time to notice."""
@@ -42,11 +63,13 @@ class QdrantNode:
 
     `name` and `cluster_name` are in the private zone, `address` is the node's own there. `memory_gb` is the machine's.
     `key_source` is the ARN of the API key's secret, `authority_certificate_arn` and `authority_key_arn` those of two
-    secrets that are empty at first; the first node's role may write both, the others' read them. With `bucket`
-    snapshots go to `bucket_prefix` in it. `agent_configuration` is the CloudWatch agent's, in JSON; `datadog` is
-    Datadog's agent, where that watches.
+    secrets that are empty at first, or have `machine.UNWRITTEN` on Alibaba Cloud; the first node's role may write both,
+    the others' read them. With `bucket` snapshots go to `bucket_prefix` in it. `agent_configuration` is the CloudWatch
+    agent's, in JSON, for AWS alone; with `monitored` CloudMonitor's agent is installed, for Alibaba Cloud alone.
+    `datadog` is Datadog's agent, where that watches.
     """
 
+    cloud: str
     spec: VectorStoreSpec
     number: int
     name: str
@@ -62,24 +85,33 @@ class QdrantNode:
     authority_key_arn: str
     bucket: str = ""
     agent_configuration: str = ""
+    monitored: bool = False
     datadog: MachineAgent | None = None
     bucket_prefix: str = SNAPSHOTS_PREFIX
 
 
 def write_node_user_data(node: QdrantNode) -> str:
-    """The node's user data, for `encode_user_data`. Raises `InvalidDelivery`. The text has no secret."""
-    if not 1 <= node.number <= node.spec.nodes:
-        raise InvalidDelivery("number", str(node.number), f"1 to {node.spec.nodes}, which the plan has")
-    if not node.volume_id.startswith("vol-"):
-        raise InvalidDelivery("volume_id", node.volume_id, "the id of an EBS volume, such as vol-0a1b2c")
+    """The node's user data, for `encode_user_data`. Raises `InvalidDelivery` or `UnknownMachine`.
+
+    The text has no secret.
+    """
+    machine = find_machine(node.cloud)
+    _check_node(node, machine)
     timers = ["reme-updates.timer", "qdrant-certificate.timer"]
     files = {
-        "/usr/local/libexec/reme/fetch-secrets": write_secrets_fetcher("aws"),
+        "/usr/local/libexec/reme/fetch-secrets": write_secrets_fetcher(node.cloud),
         "/usr/local/libexec/reme/mount-volume": render(
-            "mount_volume.sh", devices=[name_device(node.volume_id)], folder=FOLDER, patience_s=PATIENCE_S
+            "mount_volume.sh",
+            devices=list_devices(node.cloud, node.volume_id),
+            folder=FOLDER,
+            patience_s=DISK_WAITS_S[node.cloud],
         ),
         "/usr/local/libexec/reme/make-certificate": render(
             "make_certificate.sh",
+            cloud=node.cloud,
+            ask=ASK_ALICLOUD,
+            attempts=SECRET_ATTEMPTS,
+            unwritten=UNWRITTEN,
             folder=FOLDER,
             name=node.name,
             cluster_name=node.cluster_name,
@@ -95,8 +127,7 @@ def write_node_user_data(node: QdrantNode) -> str:
         ),
         "/etc/reme/qdrant.secrets.json": json.dumps({"QDRANT__SERVICE__API_KEY": node.key_source}) + "\n",
         "/etc/systemd/system/qdrant.service": _write_server(node),
-        "/etc/systemd/system/reme-updates.service": render("updates.service", commands=find_machine("aws").updates),
-        "/etc/systemd/system/reme-updates.timer": render("updates.timer"),
+        **write_update_units(machine.updates),
         **_write_task(
             "qdrant-certificate",
             "Make the certificate of this node anew",
@@ -111,7 +142,8 @@ def write_node_user_data(node: QdrantNode) -> str:
             name=node.name,
             port=QDRANT_PORT,
             folder=FOLDER,
-            target=f"s3://{node.bucket}/{node.bucket_prefix.strip('/')}",
+            upload=machine.upload.split(),
+            target=f"{machine.scheme}://{node.bucket}/{node.bucket_prefix.strip('/')}",
         )
         files |= _write_task(
             "qdrant-snapshots",
@@ -120,11 +152,16 @@ def write_node_user_data(node: QdrantNode) -> str:
             "*-*-* 01:00:00 UTC",
             secrets="/etc/reme/qdrant.secrets.json",
         )
-    packages = list(PACKAGES)
+    packages = list(PACKAGES[node.cloud])
     if node.agent_configuration:
         files[AGENT_PATH] = node.agent_configuration
         packages.append(AGENT_PACKAGE)
     commands = [["/usr/local/sbin/reme-first-start"]]
+    if node.cloud == "alicloud":
+        files |= write_asking_program(node.region)
+    if node.monitored:
+        files[INSTALL_AGENTS] = _write_agent_installer(node.region)
+        commands.append([INSTALL_AGENTS])
     if node.datadog is not None:
         files |= write_machine_agent(node.datadog)
         packages.append(DATADOG_PACKAGE)
@@ -132,7 +169,26 @@ def write_node_user_data(node: QdrantNode) -> str:
     files["/usr/local/sbin/reme-first-start"] = render(
         "first_node_start.sh", user=USER_ID, folder=FOLDER, timers=timers, agent=bool(node.agent_configuration)
     )
-    return write_cloud_config(files, packages=packages, commands=commands)
+    return write_cloud_config(files, packages=packages, commands=commands, cloud=node.cloud)
+
+
+def _check_node(node: QdrantNode, machine: Machine) -> None:
+    if not 1 <= node.number <= node.spec.nodes:
+        raise InvalidDelivery("number", str(node.number), f"1 to {node.spec.nodes}, which the plan has")
+    if not node.volume_id.startswith(machine.volume_prefix):
+        raise InvalidDelivery("volume_id", node.volume_id, f"the id of a volume, such as {machine.volume_example}")
+    if node.agent_configuration and node.cloud != "aws":
+        raise InvalidDelivery("agent_configuration", "…", "none: the CloudWatch agent is for machines of AWS")
+    if node.datadog is not None and node.cloud != "aws":
+        raise InvalidDelivery("datadog", node.datadog.site, "none: its package is for Amazon Linux here")
+    if node.monitored and node.cloud != "alicloud":
+        raise InvalidDelivery("monitored", "True", "False: CloudMonitor's agent is for Alibaba Cloud")
+
+
+def _write_agent_installer(region: str) -> str:
+    """CloudMonitor's agent alone: a node has no lines that the log service keeps."""
+    found = {**name_installers(region), "collector_url": ""}
+    return render("install_agents.sh", region=region, monitor_version=MONITOR_VERSION, **found)
 
 
 def _write_server(node: QdrantNode) -> str:

@@ -60,6 +60,17 @@ BACKUP_POLICIES = Rule(
 )
 
 
+LOG_BACKUPS = requiring(
+    (Requirement(kind=kinds.ALI_DATABASE_BACKUPS, path="enableBackupLog", accepts=is_true, wanted="true"),),
+    id="databases-keep-their-log",
+    family="backups",
+    title="A database of Alibaba Cloud can be brought back to any second",
+    severity="high",
+    remedy="Set enableBackupLog to true: between two backups the log alone has what was written.",
+    frameworks=(),
+)
+
+
 def _check_disks(graph: ResourceGraph, _: PolicySettings) -> Iterable[Finding]:
     for disk in graph.of(kinds.AWS_DISK):
         found, unsure = satellites(graph, kinds.AWS_BACKUP_SELECTION, "resources[]", disk)
@@ -121,11 +132,14 @@ SPREAD = requiring(
         Requirement(
             kind=kinds.ALI_DATABASE,
             path="category",
-            accepts=one_of("HighAvailability", "AlwaysOn", "Finance", "cluster", "serverless_ha"),
-            wanted="HighAvailability, cluster or serverless_ha",
+            accepts=one_of(
+                "HighAvailability", "AlwaysOn", "Finance", "cluster", "serverless_standard", "serverless_ha"
+            ),
+            wanted="HighAvailability, cluster, serverless_standard or serverless_ha",
         ),
         Requirement(kind=kinds.ALI_DATABASE, path="zoneIdSlaveA", accepts=is_set, wanted="another zone"),
         Requirement(kind=kinds.ALI_CACHE, path="secondaryZoneId", accepts=is_set, wanted="another zone"),
+        Requirement(kind=kinds.ALI_TAIR, path="secondaryZoneId", accepts=is_set, wanted="another zone"),
         Requirement(
             kind=kinds.ALI_ALB,
             path="zoneMappings",
@@ -216,7 +230,13 @@ FINAL_COPIES = requiring(
             accepts=lambda value: not is_true(value),
             wanted="false",
         ),
-        Requirement(kind=kinds.ALI_DATABASE, path="releasedKeepPolicy", accepts=one_of("All", "Lastest"), wanted="All"),
+        Requirement(
+            kind=kinds.ALI_DATABASE,
+            path="releasedKeepPolicy",
+            accepts=one_of("All", "Lastest"),
+            wanted="All",
+            only=lambda each: None if is_unknown(read_one(each, "engine")) else read_one(each, "engine") == "MySQL",
+        ),
     ),
     id="keep-final-copies",
     family="protection",
@@ -225,4 +245,4 @@ FINAL_COPIES = requiring(
     remedy="Keep a final snapshot, empty buckets by hand, and leave a window for recovery.",
     frameworks=("KMS.3",),
 )
-RULES = (BACKUP_DAYS, BACKUP_POLICIES, DISK_BACKUPS, SPREAD, DELETION, PROTECTED, FINAL_COPIES)
+RULES = (BACKUP_DAYS, BACKUP_POLICIES, LOG_BACKUPS, DISK_BACKUPS, SPREAD, DELETION, PROTECTED, FINAL_COPIES)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from policies import kinds
 from policies.documents import read_statements
-from policies.links import satellites
+from policies.links import belongs, satellites
 from policies.properties import as_number, is_set, is_true, read_one, show
 from policies.rule import Finding, Rule, breach, undecided
 from policies.settings import PolicySettings
@@ -119,7 +119,10 @@ def _check_logs(graph: ResourceGraph, _: PolicySettings) -> Iterable[Finding]:
         for bucket in graph.of(kind):
             takes, maybe = satellites(graph, satellite, "targetBucket", bucket)
             found, unsure = satellites(graph, satellite, "bucket", bucket)
-            inline = read_one(bucket, "logging.targetBucket") if kind == kinds.ALI_BUCKET else None
+            inline = None
+            if kind == kinds.ALI_BUCKET:  # a bucket of OSS can say itself where its logs go
+                inline = read_one(bucket, "logging.targetBucket")
+                takes += satellites(graph, kind, "logging.targetBucket", bucket)[0]
             if takes or found or is_set(inline):
                 continue  # a bucket that takes logs would log about itself without an end
             yield undecided(bucket, "its logging") if unsure or (maybe and logging) else breach(bucket)
@@ -184,4 +187,29 @@ AUDIT_LOCKS = Rule(
     frameworks=("S3.15", "CKV_AWS_143"),
     stack_check=_check_locks,
 )
-RULES = (NO_PUBLIC_BUCKETS, BLOCKED_BUCKETS, VERSIONED_BUCKETS, LOGGED_BUCKETS, AUDIT_LOCKS)
+
+
+def _check_trails(graph: ResourceGraph, _: PolicySettings) -> Iterable[Finding]:
+    trails = graph.of(kinds.ALI_TRAIL)
+    if not trails and graph.of(kinds.ALI_INSTANCE, kinds.ALI_SCALING_GROUP):
+        yield Finding(urn="", fields={"reason": "has no trail of the account"})
+    for trail in trails:
+        buckets = [each for each in graph.of(kinds.ALI_BUCKET) if belongs(graph, trail, "ossBucketName", each)]
+        locked = [each for each in buckets if satellites(graph, kinds.ALI_BUCKET_WORM, "bucket", each)[0]]
+        if is_unknown(read_one(trail, "ossBucketName")) and not buckets:
+            yield undecided(trail, "ossBucketName")
+        elif not locked:
+            yield breach(trail, reason="writes to a bucket of this stack that is not locked, or to none")
+
+
+TRAILS = Rule(
+    id="account-is-audited",
+    family="retention",
+    title="A stack with machines on Alibaba Cloud records who did what in the account, in a locked bucket",
+    severity="high",
+    message="{where} {reason}",
+    remedy="Add an actiontrail.Trail into a bucket of the stack with a locked WORM policy.",
+    kinds=frozenset({kinds.ALI_TRAIL}),
+    stack_check=_check_trails,
+)
+RULES = (TRAILS, NO_PUBLIC_BUCKETS, BLOCKED_BUCKETS, VERSIONED_BUCKETS, LOGGED_BUCKETS, AUDIT_LOCKS)

@@ -33,6 +33,7 @@ ENCRYPTED_DISKS = requiring(
         _true(kinds.ALI_LAUNCH_TEMPLATE, "systemDisk.encrypted"),
         _true(kinds.ALI_LAUNCH_TEMPLATE, "dataDisks[].encrypted"),
         _true(kinds.ALI_SCALING, "systemDiskEncrypted"),
+        _true(kinds.ALI_SCALING, "dataDisks[].encrypted"),
     ),
     id="encrypt-disks",
     family=_FAMILY,
@@ -50,13 +51,14 @@ ENCRYPTED_DATABASES = requiring(
         Requirement(
             kind=kinds.ALI_DATABASE,
             path="encryptionKey",
-            accepts=is_set,
+            accepts=lambda value: is_set(value) and value != "disabled",
             wanted="a key (or tdeStatus Enabled)",
             only=lambda each: (
                 None if is_unknown(read_one(each, "tdeStatus")) else read_one(each, "tdeStatus") != "Enabled"
             ),
         ),
         Requirement(kind=kinds.ALI_CACHE, path="tdeStatus", accepts=one_of("Enabled"), wanted="Enabled"),
+        Requirement(kind=kinds.ALI_TAIR, path="tdeStatus", accepts=one_of("enabled"), wanted="enabled"),
     ),
     id="encrypt-databases",
     family=_FAMILY,
@@ -65,6 +67,8 @@ ENCRYPTED_DATABASES = requiring(
     remedy="Turn encryption at rest on; a database that exists is restored from an encrypted copy of a snapshot.",
     frameworks=("RDS.3", "CKV_AWS_16", "CKV_AWS_96", "ElastiCache.4", "CKV_AWS_29", "CKV_ALI_22"),
 )
+
+
 OWN_KEYS = requiring(
     (
         _key(kinds.AWS_DISK, "kmsKeyId"),
@@ -77,6 +81,13 @@ OWN_KEYS = requiring(
         _key(kinds.AWS_VAULT, "kmsKeyArn"),
         _key(kinds.AWS_REGISTRY, "encryptionConfigurations[].kmsKey"),
         _key(kinds.ALI_DISK, "kmsKeyId"),
+        Requirement(
+            kind=kinds.ALI_DATABASE,
+            path="encryptionKey",
+            accepts=lambda value: is_set(value) and value not in ("ServiceKey", "disabled"),
+            wanted="a key of your own",
+        ),
+        _key(kinds.ALI_LOG_STORE, "encryptConf.userCmkInfo.cmkKeyId"),
         _key(kinds.ALI_SECRET, "encryptionKeyId"),
         _key(kinds.ALI_BUCKET_ENCRYPTION, "kmsMasterKeyId"),
     ),

@@ -128,7 +128,19 @@ NO_PUBLIC_DATABASES = requiring(
             accepts=lambda value: value not in ANYWHERE,
             wanted="the addresses that need it",
         ),
+        Requirement(
+            kind=kinds.ALI_TAIR,
+            path="securityIps",
+            accepts=lambda value: not ANYWHERE & {each.strip() for each in str(value or "").split(",")},
+            wanted="the addresses that need it",
+        ),
         _no(kinds.ALI_CACHE, "enablePublic"),
+        Requirement(
+            kind=kinds.ALI_TAIR,
+            path="vpcAuthMode",
+            accepts=lambda value: value != "Close",
+            wanted="Open: with a password",
+        ),
         Requirement(
             kind=kinds.ALI_DATABASE_CONNECTION,
             path="instanceId",
@@ -204,6 +216,9 @@ NO_PUBLIC_DEFAULTS = requiring(
             wanted="false",
         ),
         Requirement(kind=kinds.ALI_SCALING, path="internetMaxBandwidthOut", accepts=one_of(None, 0), wanted="0"),
+        Requirement(
+            kind=kinds.ALI_LAUNCH_TEMPLATE, path="internetMaxBandwidthOut", accepts=one_of(None, 0), wanted="0"
+        ),
         _no(kinds.ALI_CONTAINER_GROUP, "autoCreateEip"),
     ),
     id="no-public-addresses-by-default",
@@ -228,6 +243,12 @@ def _check_firewalls(graph: ResourceGraph, _: PolicySettings) -> Iterable[Findin
         acl = read_one(edge, "webAclId")
         if not is_unknown(acl) and not is_set(acl):
             yield breach(edge)
+    for balancer in graph.of(kinds.ALI_ALB):
+        way, edition = read_one(balancer, "addressType"), read_one(balancer, "loadBalancerEdition")
+        if is_unknown(way) or is_unknown(edition):
+            yield undecided(balancer, "addressType or loadBalancerEdition")
+        elif way == "Internet" and edition != "StandardWithWaf":
+            yield breach(balancer)
 
 
 WEB_FIREWALL = Rule(
@@ -235,10 +256,32 @@ WEB_FIREWALL = Rule(
     family=_FAMILY,
     title="Public balancers and the CDN stand behind a web firewall",
     severity="medium",
-    message="{where}: no web ACL is bound to it",
-    remedy="Add a WebAclAssociation for the balancer, or the webAclId of the distribution.",
-    kinds=frozenset({kinds.AWS_LOAD_BALANCER, kinds.AWS_CDN}),
+    message="{where}: no web firewall is bound to it",
+    remedy="Add a WebAclAssociation for the balancer, or the webAclId of the distribution; an ALB needs the edition "
+    "StandardWithWaf.",
+    kinds=frozenset({kinds.AWS_LOAD_BALANCER, kinds.AWS_CDN, kinds.ALI_ALB}),
     frameworks=("ELB.16", "CKV2_AWS_28"),
     stack_check=_check_firewalls,
 )
-RULES = (NO_OPEN_PORTS, DEFAULT_GROUP, NO_PUBLIC_DATABASES, NO_PUBLIC_NODES, NO_PUBLIC_DEFAULTS, WEB_FIREWALL)
+PRIVATE_IMAGES = requiring(
+    (
+        Requirement(kind=kinds.ALI_IMAGES, path="repoType", accepts=one_of("PRIVATE"), wanted="PRIVATE"),
+        Requirement(
+            kind=kinds.ALI_IMAGE_NAMESPACE, path="defaultVisibility", accepts=one_of("PRIVATE"), wanted="PRIVATE"
+        ),
+    ),
+    id="no-public-images",
+    family=_FAMILY,
+    title="Repositories of images are private",
+    severity="high",
+    remedy="Set the type of the repository, and the default of its namespace, to PRIVATE.",
+)
+RULES = (
+    NO_OPEN_PORTS,
+    DEFAULT_GROUP,
+    NO_PUBLIC_DATABASES,
+    NO_PUBLIC_NODES,
+    NO_PUBLIC_DEFAULTS,
+    WEB_FIREWALL,
+    PRIVATE_IMAGES,
+)

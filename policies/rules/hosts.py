@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from policies import kinds
-from policies.containers import read_containers
-from policies.properties import Requirement, is_true, one_of, requiring, show
+from policies.containers import read_containers, read_script
+from policies.properties import Requirement, is_true, one_of, read_one, requiring, show
 from policies.rule import Finding, Rule, breach, undecided
 from policies.settings import PolicySettings
 from sizing.graph.resources import Resource, is_unknown
@@ -33,6 +33,34 @@ METADATA = requiring(
     severity="high",
     remedy="Set httpTokens to required, and the hop limit to 1.",
     frameworks=("EC2.8", "AutoScaling.3", "CKV_AWS_79", "CKV_AWS_341"),
+)
+
+
+_ASKS_ITSELF = ("ModifyInstanceMetadataOptions", "HttpTokens")
+"""What the first script of a machine has that has its own metadata given out for a token alone."""
+
+
+def _check_scaled(resource: Resource, _: PolicySettings) -> Iterable[Finding]:
+    endpoint, script = read_one(resource, "httpEndpoint"), read_script(resource)
+    if endpoint == "disabled":
+        return
+    if is_unknown(endpoint) or is_unknown(script):
+        yield undecided(resource, "its first script" if is_unknown(script) else "httpEndpoint")
+    elif not all(word in script for word in _ASKS_ITSELF):
+        yield breach(resource, endpoint=show(endpoint))
+
+
+SCALED_METADATA = Rule(
+    id="scaled-machines-ask-for-a-token",
+    family="hosts",
+    title="Machines of a scaling configuration give out their metadata for a token only",
+    severity="high",
+    message="{where}: httpEndpoint is {endpoint}, and no script of its machines calls ModifyInstanceMetadataOptions",
+    remedy="A scaling configuration has no httpTokens: let each machine call ModifyInstanceMetadataOptions with "
+    "HttpTokens required when it starts, start machines from a launch template, or turn the endpoint off.",
+    kinds=frozenset({kinds.ALI_SCALING}),
+    frameworks=("EC2.8", "AutoScaling.3"),
+    check=_check_scaled,
 )
 
 
@@ -82,4 +110,4 @@ IMAGES = requiring(
     remedy="Turn scanOnPush on, and make tags immutable.",
     frameworks=("ECR.1", "ECR.2", "CKV_AWS_163", "CKV_AWS_51"),
 )
-RULES = (METADATA, CONTAINERS, IMAGES)
+RULES = (METADATA, SCALED_METADATA, CONTAINERS, IMAGES)

@@ -124,6 +124,9 @@ def _count_machines(graph: ResourceGraph) -> Iterator[tuple[Resource, object, ob
         yield group, read_one(group, "maxSize"), machine
     for group in graph.of(kinds.ALI_SCALING_GROUP):
         found, _ = satellites(graph, kinds.ALI_SCALING, "scalingGroupId", group)
+        for template in graph.of(kinds.ALI_LAUNCH_TEMPLATE):
+            if belongs(graph, group, "launchTemplateId", template):
+                found.append(template)
         machine = read_one(found[0], "instanceType") if len(found) == 1 else UNKNOWN
         yield group, read_one(group, "maxSize"), machine
 

@@ -1,5 +1,6 @@
 """Who may do what."""
 
+import re
 from collections.abc import Iterable
 from functools import cache
 
@@ -54,8 +55,18 @@ def _check_wildcards(resource: Resource, _: PolicySettings) -> Iterable[Finding]
         for action in each.actions:
             if action == "*" or action.endswith(":*"):
                 yield breach(resource, reason=f"it allows {action}, which is every action")
-            elif "*" in each.resources and not each.condition and not _reads(action) and not _unscoped(action):
+            elif (
+                any(map(_is_every, each.resources))
+                and not each.condition
+                and not _reads(action)
+                and not _unscoped(action)
+            ):
                 yield breach(resource, reason=f"it allows {action}, which writes, on every resource")
+
+
+def _is_every(resource: str) -> bool:
+    """Whether a resource of a statement is every one there is, or every one of a service (`acs:oss:*:*:*`)."""
+    return resource == "*" or re.fullmatch(r"acs:[\w*-]+:[\w*-]*:[\d*]*:\*(/\*)?", resource) is not None
 
 
 def _reads(action: str) -> bool:

@@ -8,7 +8,7 @@ from policies import kinds
 from policies.containers import read_environment, read_script
 from policies.links import satellites
 from policies.places import PRIVATE, hosts_in, is_model_host, locate_host, locate_region, regions_in
-from policies.properties import read
+from policies.properties import read, read_one, show
 from policies.rule import Finding, Rule, breach, undecided
 from policies.settings import PolicySettings
 from sizing.graph.resources import Resource, ResourceGraph, is_unknown
@@ -19,6 +19,7 @@ _TARGETS: Final[Mapping[str, tuple[str, ...]]] = {
     kinds.AWS_REGISTRY_REPLICATION: ("replicationConfiguration.rules[].destinations[].region",),
     kinds.ALI_BUCKET_REPLICATION: ("destination.location",),
     kinds.ALI_DATABASE_CROSS_BACKUP: ("crossBackupRegion",),
+    kinds.ALI_SNAPSHOTS: ("targetCopyRegions[]",),
     kinds.ALI_TRAIL: ("trailRegion",),
 }
 """Properties that name the region that something is copied to."""
@@ -45,6 +46,8 @@ def _check_places(graph: ResourceGraph, settings: PolicySettings) -> Iterable[Fi
         yield from _check_targets(resource, home)
         if resource.type == kinds.AWS_BUCKET_REPLICATION:
             yield from _check_replica(graph, resource)
+        if resource.type == kinds.ALI_CDN and home == "cn":
+            yield from _check_scope(resource, home)
 
 
 def _stays(resource: Resource, what: str, region: str, home: str) -> Iterator[Finding]:
@@ -65,6 +68,15 @@ def _check_targets(resource: Resource, home: str) -> Iterator[Finding]:
             if service not in _HARMLESS and locate_region(_cloud(resource), region) != home:
                 yield breach(resource, reason=f"{place} leads to {region}", home=home)
                 break
+
+
+def _check_scope(edge: Resource, home: str) -> Iterator[Finding]:
+    """A CDN keeps what it answered where it answers; `domestic`, its default, is the mainland alone."""
+    scope = read_one(edge, "scope")
+    if is_unknown(scope):
+        yield undecided(edge, "scope")
+    elif scope not in (None, "", "domestic"):
+        yield breach(edge, reason=f"its scope is {show(scope)}, which answers outside China", home=home)
 
 
 def _check_replica(graph: ResourceGraph, replication: Resource) -> Iterator[Finding]:
@@ -143,9 +155,12 @@ MODELS_STAY = Rule(
             kinds.AWS_INSTANCE,
             kinds.AWS_LAUNCH_TEMPLATE,
             kinds.AWS_LAMBDA,
+            kinds.AWS_ASSOCIATION,
             kinds.ALI_INSTANCE,
             kinds.ALI_LAUNCH_TEMPLATE,
             kinds.ALI_SCALING,
+            kinds.ALI_COMMAND,
+            kinds.ALI_INVOCATION,
             kinds.ALI_CONTAINER_GROUP,
             kinds.KUBERNETES_CONFIG_MAP,
             kinds.KUBERNETES_DEPLOYMENT,

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from policies import kinds
 from policies.links import satellites
-from policies.properties import Requirement, as_number, is_set, is_true, read, read_one, requiring
+from policies.places import locate_region
+from policies.properties import Requirement, as_number, is_set, is_true, one_of, read, read_one, requiring
 from policies.rule import Finding, Rule, breach, undecided
 from policies.settings import PolicySettings
 from sizing.graph.resources import Resource, ResourceGraph, is_unknown
@@ -21,6 +22,21 @@ BALANCER_LOGS = requiring(
     severity="medium",
     remedy="Name a bucket (AWS) or a log store (Alibaba Cloud) for access logs.",
     frameworks=("ELB.5", "CKV_AWS_91"),
+)
+
+
+TRAILS = requiring(
+    (
+        Requirement(kind=kinds.ALI_TRAIL, path="eventRw", accepts=one_of("All"), wanted="All"),
+        Requirement(kind=kinds.ALI_TRAIL, path="status", accepts=one_of("Enable"), wanted="Enable"),
+        Requirement(kind=kinds.ALI_TRAIL, path="ossBucketName", accepts=is_set, wanted="a bucket"),
+    ),
+    id="trails-record-everything",
+    family=_FAMILY,
+    title="A trail of the account records reads and writes, into a bucket",
+    severity="high",
+    remedy="Set eventRw to All and status to Enable, and name the locked bucket of audits.",
+    frameworks=("CKV_ALI_5",),
 )
 
 
@@ -166,15 +182,19 @@ LOG_RETENTION = requiring(
 
 def _check_access(graph: ResourceGraph, settings: PolicySettings) -> Iterable[Finding]:
     days = settings.threshold("access_log_days")
-    for kind, path in ((kinds.AWS_LOG_GROUP, "retentionInDays"), (kinds.ALI_LOG_STORE, "retentionPeriod")):
+    for kind, path in (
+        (kinds.AWS_LOG_GROUP, "retentionInDays"),
+        (kinds.ALI_LOG_STORE, "retentionPeriod"),
+        (kinds.ALI_DATABASE, "sqlCollectorConfigValue"),
+    ):
         for log in graph.of(kind):
-            if not _is_access(log):
+            if kind != kinds.ALI_DATABASE and not _is_access(log):
                 continue
-            kept = read_one(log, path)
+            kept, needed = read_one(log, path), _days_at(log, days, settings)
             if is_unknown(kept):
                 yield undecided(log, path)
-            elif 0 < as_number(kept) < days:
-                yield breach(log, found=f"{as_number(kept):g}", days=f"{days:g}")
+            elif 0 < as_number(kept) < needed:
+                yield breach(log, found=f"{as_number(kept):g}", days=f"{needed:g}")
     for rules in graph.of(kinds.AWS_BUCKET_LIFECYCLE):
         if "access" not in rules.name:
             continue
@@ -186,7 +206,13 @@ def _check_access(graph: ResourceGraph, settings: PolicySettings) -> Iterable[Fi
 
 
 def _is_access(log: Resource) -> bool:
-    return "access" in log.name or "firewall" in log.name
+    return any(kind in log.name for kind in ("access", "audit", "balancer", "firewall"))
+
+
+def _days_at(log: Resource, days: float, settings: PolicySettings) -> float:
+    """In a region of China the rules of China hold, whichever environment it is."""
+    in_china = log.package == "alicloud" and locate_region("alicloud", log.region) == "cn"
+    return max(days, settings.threshold("china_log_days")) if in_china else days
 
 
 ACCESS_DAYS = Rule(
@@ -196,12 +222,13 @@ ACCESS_DAYS = Rule(
     severity="high",
     message="{where}: access logs are kept for {found} days, and must be kept for {days}",
     remedy="Raise the retention; China asks for 365 days (§10.2 of the requirements).",
-    kinds=frozenset({kinds.AWS_LOG_GROUP, kinds.AWS_BUCKET_LIFECYCLE, kinds.ALI_LOG_STORE}),
+    kinds=frozenset({kinds.AWS_LOG_GROUP, kinds.AWS_BUCKET_LIFECYCLE, kinds.ALI_LOG_STORE, kinds.ALI_DATABASE}),
     frameworks=("CKV_AWS_338",),
     stack_check=_check_access,
 )
 RULES = (
     BALANCER_LOGS,
+    TRAILS,
     DATABASE_LOGS,
     FLOW_LOGS,
     FIREWALL_LOGS,

@@ -95,6 +95,16 @@ def _requirement(kind: str, path: str, *accepted: object) -> Requirement:
     return Requirement(kind=kind, path=path, accepts=one_of(*accepted), wanted=wanted)
 
 
+def _lacks_tls(database: Resource) -> bool | None:
+    """Whether nobody can turn TLS on: the provider drops `sslAction` of a serverless PostgreSQL, and RDS names TLS
+    among what needs an instance of a fixed class ("Assured serverless").
+    """
+    paid, engine = read_one(database, "instanceChargeType"), read_one(database, "engine")
+    if is_unknown(paid) or is_unknown(engine):
+        return None
+    return bool(paid == "Serverless" and engine == "PostgreSQL")
+
+
 TLS_TO_DATA = requiring(
     (
         Requirement(kind=kinds.AWS_CACHE, path="transitEncryptionEnabled", accepts=is_true, wanted="true"),
@@ -114,8 +124,22 @@ TLS_TO_DATA = requiring(
             "Policy-Min-TLS-1-2-PFS-2023-10",
             "Policy-Min-TLS-1-2-RFC9151-FIPS-2024-08",
         ),
-        _requirement(kinds.ALI_DATABASE, "sslAction", "Open"),
+        Requirement(
+            kind=kinds.ALI_DATABASE,
+            path="sslAction",
+            accepts=one_of("Open"),
+            wanted="Open",
+            only=lambda each: None if (lacks := _lacks_tls(each)) is None else not lacks,
+        ),
+        Requirement(
+            kind=kinds.ALI_DATABASE,
+            path="instanceChargeType",
+            accepts=lambda _: False,
+            wanted="another: a serverless PostgreSQL has no TLS, whatever sslAction says",
+            only=_lacks_tls,
+        ),
         _requirement(kinds.ALI_CACHE, "sslEnable", "Enable"),
+        _requirement(kinds.ALI_TAIR, "sslEnabled", "Enable"),
     ),
     id="tls-to-data",
     family=_FAMILY,
@@ -208,6 +232,8 @@ CDN_TLS = requiring(
             accepts=one_of("https-only", None),
             wanted="https-only",
         ),
+        _requirement(kinds.ALI_CDN, "certificateConfig.serverCertificateStatus", "on"),
+        _requirement(kinds.ALI_CDN, "sources[].port", 443),
     ),
     id="cdn-uses-tls",
     family=_FAMILY,
@@ -216,4 +242,38 @@ CDN_TLS = requiring(
     remedy="Redirect viewers to HTTPS, ask for TLS 1.2 (2021) at least, and reach origins by HTTPS only.",
     frameworks=(),
 )
-RULES = (TLS_POLICIES, NO_PLAIN_LISTENERS, TLS_TO_DATA, POSTGRES_TLS, BUCKETS_OVER_TLS, CDN_TLS)
+_CDN_SETTINGS = (
+    ("https_force", "enable", "on"),
+    ("https_tls_version", "tls10", "off"),
+    ("https_tls_version", "tls11", "off"),
+)
+"""What a domain of Alibaba Cloud's CDN is told by resources of their own: the function, its argument, the value."""
+
+
+def _check_edges(graph: ResourceGraph, _: PolicySettings) -> Iterable[Finding]:
+    for edge in graph.of(kinds.ALI_CDN):
+        configs, unsure = satellites(graph, kinds.ALI_CDN_CONFIG, "domainName", edge)
+        for function, argument, wanted in _CDN_SETTINGS:
+            given = [
+                pair
+                for each in configs
+                if read_one(each, "functionName") == function
+                for _, pair in read(each.inputs, "functionArgs[]")
+            ]
+            if unsure or any(is_unknown(each) or is_unknown(each.get("argValue")) for each in given):
+                yield undecided(edge, f"its setting {function}")
+            elif not any(each.get("argName") == argument and each.get("argValue") == wanted for each in given):
+                yield breach(edge, function=function, argument=argument, wanted=wanted)
+
+
+CDN_FORCES_TLS = Rule(
+    id="cdn-forces-https",
+    family=_FAMILY,
+    title="A CDN of Alibaba Cloud sends viewers to HTTPS and refuses old TLS",
+    severity="high",
+    message="{where}: no setting {function} of the domain says {argument} {wanted}",
+    remedy="Add a cdn.DomainConfig with the function and the argument for the domain.",
+    kinds=frozenset({kinds.ALI_CDN}),
+    stack_check=_check_edges,
+)
+RULES = (TLS_POLICIES, NO_PLAIN_LISTENERS, TLS_TO_DATA, POSTGRES_TLS, BUCKETS_OVER_TLS, CDN_TLS, CDN_FORCES_TLS)

@@ -147,6 +147,11 @@ def hosted_zone(bill: Bill, resource: str, queries: float) -> None:
     bill.add(resource, "dns", "queries", queries / 1e6, "1M queries", kind="usage", driver="requests")
 
 
+def private_zone(bill: Bill, resource: str) -> None:
+    """A zone of names inside a network; its queries are few, since clients keep their connections."""
+    bill.add(resource, "dns", "private-zone", 1, "zone-month")
+
+
 def distribution(bill: Bill, resource: str, gb: float) -> None:
     """A CDN's traffic."""
     bill.add(resource, "cdn", "egress", gb, "GB", kind="usage", driver="requests")

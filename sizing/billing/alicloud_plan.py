@@ -9,6 +9,7 @@ from sizing.billing.plan_usage import (
     bill_hosts,
     bill_managed_qdrant,
     index_backup_gb,
+    index_snapshots_gb,
     log_gb,
     scraped_samples,
     stored_logs_gb,
@@ -72,6 +73,8 @@ def _bill_stores(bill: Bill, region: SizedRegion) -> None:
         alicloud.instance(bill, "vector_store/node", store.instance_class, store.nodes, driver="memories")
         alicloud.disk(bill, "vector_store/root-disk", plan.compute.root_disk_gb, store.nodes)
         alicloud.disk(bill, "vector_store/disk", store.disk_gb, store.nodes)
+        # the nodes' names
+        alicloud.private_zone(bill, "vector_store/dns")
         alicloud.snapshots(bill, "backup/vectors", index_backup_gb(region))
     elif store.placement == "managed":
         bill_managed_qdrant(bill, region)
@@ -90,7 +93,8 @@ def _bill_objects(bill: Bill, region: SizedRegion) -> None:
             requests=load.object_puts + load.object_gets,
             infrequent_requests=load.object_puts if load.objects_archive_gb else 0.0,
         )
-    alicloud.bucket(bill, "backup/dumps", standard_gb=plan.backup.dumps_gb, driver="memories")
+    copies_gb = plan.backup.dumps_gb + index_snapshots_gb(region)
+    alicloud.bucket(bill, "backup/dumps", standard_gb=copies_gb, driver="memories")
     alicloud.bucket(bill, "backup/archive", archive_gb=plan.backup.archive_gb, driver="memories")
 
 

@@ -7,6 +7,7 @@ their own.
 from dataclasses import dataclass
 from decimal import Decimal
 
+from sizing.capacity import FIXED_DATABASE
 from sizing.cost.alternatives import Alternative, Subject
 from sizing.cost.comparisons import ListKey, Option
 from sizing.cost.quotations import explain, find_price, join, quote_key, quote_option, say, write_delta, write_usd
@@ -18,6 +19,8 @@ from sizing.selection import candidates
 from sizing.stores import qdrant_disk_gb
 
 CENT = Decimal("0.01")
+_SAME_ROW = {FIXED_DATABASE: "postgresql"}
+"""Candidates that the requirements' tables have no row of their own for, with the row that describes them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +62,7 @@ def judge_candidate(subject: Subject, component: str, option: Option, language: 
         return Verdict(chosen=False, why=why, workload=stored, list_price=prices)
     alternative = subject.with_candidate(component, option.link)
     misfit = _misfit(subject, option, language)
-    chosen = option.link == choice.chosen and not misfit
+    chosen = option.link == _SAME_ROW.get(choice.chosen, choice.chosen) and not misfit
     if component == "database" and option.link == "postgresql" and alternative.regions:
         prices = _quote_database(alternative.regions[0].plan, subject, language)
     cannot = bool(alternative.problems)

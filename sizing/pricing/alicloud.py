@@ -16,6 +16,8 @@ ESSD = "cloud_essd"
 _SUBSCRIPTIONS = ("PrePaid", "Subscription", "Prepaid", "prepaid")
 _EDITIONS = {"Standard": False, "StandardWithWaf": True}
 """Editions of ALB that the billing function knows, and whether they have a firewall."""
+_SERVERLESS_PAIRS = ("serverless_standard", "serverless_ha")
+"""Categories of serverless instances with a standby (RDS, CreateDBInstance); the second is SQL Server's."""
 
 
 def price_instance(draft: Draft) -> None:
@@ -155,7 +157,7 @@ def price_database(draft: Draft) -> None:
             # billed by the units of every hour, which lie between the limits; the middle is ours
             units = {"low": least, "expected": (least + most) / 2, "high": most}[draft.corner]
             alicloud.serverless_database(
-                draft.bill, "database/instance", units, storage, multi_zone=category == "serverless_ha"
+                draft.bill, "database/instance", units, storage, multi_zone=category in _SERVERLESS_PAIRS
             )
     else:
         name = draft.text("instanceType")
@@ -227,6 +229,11 @@ def price_images(draft: Draft) -> None:
 def price_zone(draft: Draft) -> None:
     """A DNS zone."""
     alicloud.hosted_zone(draft.bill, "network/dns", draft.use("queries"))
+
+
+def price_private_zone(draft: Draft) -> None:
+    """A zone of names inside a network."""
+    alicloud.private_zone(draft.bill, "network/dns")
 
 
 def price_distribution(draft: Draft) -> None:

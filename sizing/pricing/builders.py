@@ -59,6 +59,7 @@ def builders() -> Mapping[str, Builder]:
         "alicloud:cdn/domainNew:DomainNew": alicloud.price_distribution,
         "alicloud:cms/alarm:Alarm": alicloud.price_alarm,
         "alicloud:cms/eventRule:EventRule": alicloud.price_alarm,
+        "alicloud:cms/metricRuleTemplate:MetricRuleTemplate": alicloud.price_alarm,
         "alicloud:cr/registryEnterpriseInstance:RegistryEnterpriseInstance": partial(
             aws_services.refuse, "instances of the registry have no list price"
         ),
@@ -79,6 +80,7 @@ def builders() -> Mapping[str, Builder]:
         "alicloud:nlb/loadBalancer:LoadBalancer": alicloud.price_network_balancer,
         "alicloud:oos/secretParameter:SecretParameter": alicloud.price_parameter,
         "alicloud:oss/bucket:Bucket": alicloud.price_bucket,
+        "alicloud:pvtz/zone:Zone": alicloud.price_private_zone,
         "alicloud:rds/instance:Instance": alicloud.price_database,
         "alicloud:rds/readOnlyInstance:ReadOnlyInstance": alicloud.price_database,
         "alicloud:redis/tairInstance:TairInstance": alicloud.price_cache,

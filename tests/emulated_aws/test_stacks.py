@@ -134,6 +134,7 @@ def test_two_regions_are_made_one_after_the_other(own_stage: Stage) -> None:
     eu.up()
     assert len(us.ids()) > len(eu.ids()) > 220
     side_by_side(*(partial(take_a_version, life) for life in (us, eu)))
-    # the first region's zone is everybody's, so it goes last
-    promised = [*end(eu), *end(us)]
+    # The first region's zone is everybody's, so it goes last; it is not protected here, and takes what is in it along.
+    records = f"{us.output('zone_id')}_"
+    promised = [id_ for id_ in (*end(eu), *end(us)) if not id_.startswith(records)]
     expect_left(own_stage, (us, eu), promised)

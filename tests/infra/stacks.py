@@ -15,8 +15,6 @@ from tests.infra.wheel import ensure_wheel
 
 ROOT = Path(__file__).parents[2]
 STACKS = tuple(sorted(path.name.split(".")[1] for path in (ROOT / "infra" / "stacks").glob("Pulumi.*.yaml")))
-AWS_STACKS = tuple(name for name in STACKS if not name.startswith("alicloud"))
-ALICLOUD_STACKS = tuple(name for name in STACKS if name.startswith("alicloud"))
 SECRETS = {
     f"reme-cloud:{name}": "of the tests"
     for name in ("llm-api-key", "embedding-api-key", "qdrant-api-key", "datadog-api-key", "edge-secret")
@@ -123,6 +121,13 @@ def find_region(config: Mapping[str, Any]) -> str:
 
 def _write(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+AWS_STACKS = tuple(name for name in STACKS if find_cloud(read_stack(name)) == "aws")
+ALICLOUD_STACKS = tuple(name for name in STACKS if name not in AWS_STACKS)
+LASTING = tuple(name for name in STACKS if read_stack(name)["reme-cloud:environment"] in ("prod", "global"))
+"""Stacks whose data are protected."""
+ALICLOUD_CLUSTERS = tuple(name for name in ALICLOUD_STACKS if name in LASTING)
 
 
 def plan_recorded(name: str, more: Mapping[str, Any] | None = None) -> StackPlan:

@@ -10,7 +10,15 @@ from sizing.cost.report import CostLine
 from sizing.pricing.pricer import price_graph
 from sizing.pricing.quotation import StackCost
 from tests.infra.recorded_graph import read_recording
-from tests.infra.stacks import ALICLOUD_STACKS, ALTERNATIVES, OWN_NETWORK, STACKS, plan_recorded, record_stack
+from tests.infra.stacks import (
+    ALICLOUD_CLUSTERS,
+    ALICLOUD_STACKS,
+    ALTERNATIVES,
+    OWN_NETWORK,
+    STACKS,
+    plan_recorded,
+    record_stack,
+)
 from tests.infra.test_reconciliation import BY_TABLE
 
 pytestmark = pytest.mark.slow
@@ -74,8 +82,9 @@ def test_what_has_no_list_price_is_said_by_bill_stack_and_preview(stack: str) ->
         for each in price_recorded(stack, {}, planned.region.region).resources
         if each.status == "no-price"
     }
-    assert "no list price of essd PL1 in cn-beijing" in named["host-data"]
-    assert "no list price of oos secret-parameter in cn-beijing" in named["credentials-admin-secret"]
+    region, disk = planned.region.region, "vectors-1-data" if stack in ALICLOUD_CLUSTERS else "host-data"
+    assert f"no list price of essd PL1 in {region}" in named[disk]
+    assert f"no list price of oos secret-parameter in {region}" in named["credentials-admin-secret"]
 
 
 def test_an_own_network_saves_its_gateways() -> None:

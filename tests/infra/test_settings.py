@@ -65,7 +65,7 @@ def test_the_stacks_file_decides_the_tier_by_users_unless_it_names_one() -> None
     assert plan_recorded("aws-team").plan.tier == "single-host-qdrant"
     assert plan_recorded("aws-staging").plan.tier == plan_recorded("aws-prod").plan.tier == "ha"
     assert plan_recorded("global-us-east-1").plan.tier == "multi-region"
-    assert [each.compute.nodes for each in plan_recorded("global-us-east-1").plan.regions] == [3, 2]
+    assert [each.compute.nodes for each in plan_recorded("global-us-east-1").plan.regions] == [3, 2, 3]
 
 
 def test_the_keys_of_providers_must_be_secrets_of_their_own() -> None:

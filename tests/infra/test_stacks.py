@@ -9,7 +9,7 @@ import pytest
 
 from infra.outputs import StackOutputs
 from tests.infra.recorder import Recorded
-from tests.infra.stacks import ALTERNATIVES, STACKS, record_stack
+from tests.infra.stacks import ALTERNATIVES, LASTING, STACKS, record_stack
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +19,8 @@ STATEFUL = frozenset(
         "alicloud:kms/key:Key",
         "alicloud:oos/secretParameter:SecretParameter",
         "alicloud:oss/bucket:Bucket",
+        "alicloud:rds/instance:Instance",
+        "alicloud:redis/tairInstance:TairInstance",
         "aws:ebs/volume:Volume",
         "aws:elasticache/replicationGroup:ReplicationGroup",
         "aws:kms/key:Key",
@@ -27,10 +29,12 @@ STATEFUL = frozenset(
         "aws:secretsmanager/secret:Secret",
     }
 )
-REPLACEABLE = frozenset({"aws:elasticache/replicationGroup:ReplicationGroup"})
+REPLACEABLE = frozenset(
+    {"alicloud:redis/tairInstance:TairInstance", "aws:elasticache/replicationGroup:ReplicationGroup"}
+)
 """What is in a cache is elsewhere too."""
 FORBIDDEN = re.compile(
-    r"\b(dev|team|staging|prod|global|aws|alicloud|single|ha|us-east-1|eu-west-1|cn-beijing|small|large|\d+gb)\b"
+    r"\b(dev|team|staging|prod|global|aws|alicloud|single|ha|us-east-1|eu-west-1|cn-beijing|cn-hangzhou|ap-southeast-1|small|large|\d+gb)\b"
 )
 """Words of environments, tiers, regions and sizes: a change of these must not rename, and so replace, anything."""
 PLAN_OUTPUTS = {"tier", "reasons", "warnings", "monthly_usd", "unpriced_lines"}
@@ -53,7 +57,7 @@ def test_names_carry_no_environment_tier_or_size(stack: str) -> None:
 def test_what_holds_data_is_protected_where_it_matters(stack: str) -> None:
     recording = record_stack(stack)
     protected = {each.protect for each in recording if each.type in STATEFUL - REPLACEABLE}
-    assert protected == {stack.endswith("prod") or stack.startswith("global")}
+    assert protected == {stack in LASTING}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """A case of a rule, and the resources that several cases share."""
 
+import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,3 +61,14 @@ def make_task(**more: Any) -> Resource:
 
 def with_variable(name: str, value: str) -> str:
     return describe_container(environment=[{"name": name, "value": value}])
+
+
+def pack(variables: Mapping[str, str]) -> str:
+    """Variables as a machine of Alibaba Cloud is told them."""
+    return base64.b64encode("\n".join(f'{key}="{value}"' for key, value in variables.items()).encode()).decode()
+
+
+def need(rule: str, good: Resource, path: str, bad: Any, found: str, wanted: str, **more: Any) -> Case:
+    """A resource whose property, once it is spoiled, must be what the rule wants."""
+    message = f"{good.name}: {path} is {found}, and must be {wanted}"
+    return Case(rule=rule, good=(good,), name=good.name, path=path, bad=bad, message=message, **more)

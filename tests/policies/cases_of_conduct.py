@@ -154,6 +154,14 @@ CASES = (
         message="p: it allows oss:*, which is every action",
     ),
     Case(
+        rule="no-wildcard-permissions",
+        good=(make(k.ALI_POLICY, "p", policyDocument=allow("yundun-greenweb:TextModerationPlus", "*")),),
+        name="p",
+        path="policyDocument",
+        bad=allow("yundun-greenweb:ImageModeration", "*"),
+        message="p: it allows yundun-greenweb:ImageModeration, which writes, on every resource",
+    ),
+    Case(
         rule="no-broad-policies",
         good=(
             make(k.AWS_ROLE_POLICY_ATTACHMENT, "a", policyArn="arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"),

@@ -21,6 +21,14 @@ CASES = (
         message="db: securityIps[0] is 0.0.0.0/0, and must be the addresses that need it",
     ),
     Case(
+        rule="no-public-databases",
+        good=(make(k.ALI_TAIR, "cache", securityIps="10.0.0.0/8", vpcAuthMode="Open"),),
+        name="cache",
+        path="vpcAuthMode",
+        bad="Close",
+        message="cache: vpcAuthMode is Close, and must be Open: with a password",
+    ),
+    Case(
         rule="no-public-data-nodes",
         good=(make(k.AWS_INSTANCE, "node", tags={"component": "vector-store"}, associatePublicIpAddress=False),),
         name="node",
@@ -46,7 +54,7 @@ CASES = (
         name="other",
         path="loadBalancerType",
         bad="application",
-        message="other: no web ACL is bound to it",
+        message="other: no web firewall is bound to it",
     ),
     Case(
         rule="no-public-buckets",
@@ -174,6 +182,17 @@ CASES = (
         path="zoneIdSlaveA",
         bad=None,
         message="db: zoneIdSlaveA is not set, and must be another zone",
+    ),
+    Case(
+        rule="spread-over-zones",
+        good=(make(k.ALI_DATABASE, "db", category="serverless_standard", zoneIdSlaveA="cn-beijing-h"),),
+        name="db",
+        path="category",
+        bad="serverless_basic",
+        message=(
+            "db: category is serverless_basic, and must be HighAvailability, cluster, serverless_standard or "
+            "serverless_ha"
+        ),
     ),
     Case(
         rule="deletion-protection",

@@ -7,14 +7,22 @@ from typing import Any
 
 import pytest
 
-from policies.settings import PolicySettings, find_environment, read_waivers
+from policies.settings import PolicySettings, find_environment, find_residency, read_waivers
 from sizing.graph.resources import Resource, ResourceGraph, build_graph
 from tests.infra import recorder
 from tests.infra.recorder import Recording
-from tests.infra.stacks import ALTERNATIVES, STACKS, find_region, read_stack, record_stack
+from tests.infra.stacks import ALTERNATIVES, STACKS, find_cloud, find_region, read_stack, record_stack
 
-CHOICES: Mapping[str, tuple[str, Mapping[str, Any]]] = {stack: (stack, {}) for stack in STACKS} | dict(ALTERNATIVES)
+LASTING: tuple[str, Mapping[str, Any]] = (
+    "alicloud-team",
+    {"reme-cloud:key-instance-id": "kst-0123456789abcdef", "reme-cloud:keep-copies": "true"},
+)
+"""A host with keys of its own, a trail and a lock, which no host has as it lies in the repository."""
+CHOICES: Mapping[str, tuple[str, Mapping[str, Any]]] = (
+    {stack: (stack, {}) for stack in STACKS} | dict(ALTERNATIVES) | {"a lasting host on alibaba cloud": LASTING}
+)
 """Each stack, and each that it can be changed to: the stack's file and what is said over it."""
+ALICLOUD_CHOICES = tuple(name for name, (stack, _) in CHOICES.items() if find_cloud(read_stack(stack)) == "alicloud")
 
 _Origins = dict[str, Mapping[str, tuple[str, ...]]]
 
@@ -38,10 +46,15 @@ def _keeping_origins() -> Iterator[_Origins]:
 def graph_of(choice: str) -> ResourceGraph:
     """The graph of a stack, or of an alternative."""
     stack, more = CHOICES[choice]
+    return graph_with(stack, more, choice)
+
+
+def graph_with(stack: str, more: Mapping[str, Any], name: str = "") -> ResourceGraph:
+    """The graph of a stack with `more` said over its file."""
     with _keeping_origins() as origins:
         recording = record_stack(stack, more)
     region = find_region(read_stack(stack) | dict(more))
-    return _build(choice, recording, origins, region)
+    return _build(name or stack, recording, origins, region)
 
 
 def _build(name: str, recording: Recording, origins: _Origins, region: str) -> ResourceGraph:
@@ -80,4 +93,10 @@ def settings_of(choice: str) -> PolicySettings:
     """What the stack's policies are told, with the repository's waivers."""
     stack, more = CHOICES[choice]
     config = read_stack(stack) | {key: str(value) for key, value in more.items()}
-    return PolicySettings.model_validate({"environment": find_environment(stack, config), "waivers": read_waivers()})
+    return PolicySettings.model_validate(
+        {
+            "environment": find_environment(stack, config),
+            "residency": find_residency(stack, config),
+            "waivers": read_waivers(),
+        }
+    )

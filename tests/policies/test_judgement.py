@@ -10,7 +10,7 @@ from policies import kinds as k
 from policies.errors import InvalidSettings
 from policies.judgement import EXPIRED, count_unjudged, judge
 from policies.register import rule_ids
-from policies.settings import PolicySettings, Waiver, find_environment, read_settings, read_waivers
+from policies.settings import PolicySettings, Waiver, find_environment, find_residency, read_settings, read_waivers
 from sizing.graph.resources import UNKNOWN
 from tests.policies.resources import TAGS, graph_of, make
 
@@ -79,6 +79,21 @@ def test_what_is_unknown_is_advisory_counted_and_last() -> None:
 )
 def test_the_environment_is_found(stack: str, config: dict[str, str], tags: dict[str, str], expected: str) -> None:
     assert find_environment(stack, config, tags) == expected
+
+
+@pytest.mark.parametrize(
+    ("stack", "config", "expected"),
+    [
+        ("alicloud-cn", {"reme-cloud:environment": "prod"}, "cn"),
+        ("org/project/alicloud-cn", {"reme-cloud:residency": "eu"}, "eu"),
+        ("aws-prod", {"reme-cloud:workload": '{"users": 5, "residency": "eu"}'}, "eu"),
+        ("aws-prod", {"reme-cloud:workload": '{"users": 5, "residency": "us"}'}, ""),
+        ("aws-prod", {"reme-cloud:workload": "no JSON"}, ""),
+        ("alicloud-prod", {}, ""),
+    ],
+)
+def test_the_residency_is_found(stack: str, config: dict[str, str], expected: str) -> None:
+    assert find_residency(stack, config) == expected
 
 
 @pytest.mark.parametrize(

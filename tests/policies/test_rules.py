@@ -78,6 +78,12 @@ def test_a_network_without_a_flow_log_is_named() -> None:
     assert [each.unknown for each in rule.find(graph_of(network, stray), PROD)] == ["vpc.its flow log"]
 
 
+def test_a_stack_of_alibaba_cloud_without_a_trail_is_named() -> None:
+    rule = RULES["account-is-audited"]
+    assert _messages(rule, graph_of(make(k.ALI_INSTANCE, "host"))) == ["the stack has no trail of the account"]
+    assert rule.find(graph_of(make(k.AWS_INSTANCE, "host")), PROD) == ()
+
+
 def test_data_without_protection_is_named() -> None:
     bucket = make(k.AWS_BUCKET, "store")
     assert RULES["protect-data"].find(graph_of(bucket), PROD) == ()
@@ -124,6 +130,10 @@ def _packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode())).decode()
 
 
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 SECRETS = {
     "an AWS access key": "AKIA" + "ABCDEFGHIJKLMNOP",
     "an Alibaba Cloud access key": "LTAI" + "5tAbcdefGhijKLmn",
@@ -141,11 +151,13 @@ SECRETS = {
     "wrap",
     [
         lambda text: make(k.AWS_INSTANCE, "i", userDataBase64=_packed(f"x={text}\n")),
-        lambda text: make(k.ALI_INSTANCE, "i", userData=base64.b64encode(text.encode()).decode()),
+        lambda text: make(k.ALI_INSTANCE, "i", userData=_encoded(text)),
+        lambda text: make(k.ALI_SCALING, "i", userData=_encoded(f"#cloud-config\n- content: {_packed(text)}\n")),
+        lambda text: make(k.ALI_INVOCATION, "i", parameters={"Environment": _encoded(f"x={text}\n")}),
         lambda text: make(k.AWS_LISTENER, "i", nested=[{"deep": {"header": f"value {text} end"}}]),
         lambda text: make(k.AWS_TASK, "i", containerDefinitions=json.dumps([{"command": [text]}])),
     ],
-    ids=["packed script", "encoded script", "nested property", "container"],
+    ids=["packed script", "encoded script", "packed file in a script", "parameter", "nested property", "container"],
 )
 def test_known_forms_are_found_everywhere_and_never_shown(form: str, wrap: Callable[[str], Resource]) -> None:
     found = RULES["no-plain-secrets"].find(graph_of(wrap(SECRETS[form])), PROD)

@@ -6,6 +6,7 @@ version 4 and version 1, the date's distance, the names of headers. Answers are 
 
 import base64
 import hmac
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class OssStandIn:
     secret_key: str = "stand-in-secret"  # noqa: S105 - of nobody
     port: int = 0
     buckets: dict[str, dict[str, StoredFile]] = field(default_factory=dict)
+    uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
     fail_next: list[tuple[int, str]] = field(default_factory=list)
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
@@ -108,7 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
                     raise Refusal(404, "NoSuchBucket")
                 files = self.stand_in.buckets[bucket]
                 status, answer, extra = (
-                    _answer_object(files, self.command, key, headers, body)
+                    _answer_part(self.stand_in, files, self.command, key, query, body)
+                    if key and ("uploads" in query or "uploadId" in query)
+                    else _answer_object(files, self.command, key, headers, body)
                     if key
                     else (200, _list_objects(bucket, files, query), {"Content-Type": "application/xml"})
                 )
@@ -128,6 +132,32 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = handle_any  # noqa: N815
 
 
+def _answer_part(
+    stand_in: OssStandIn, files: dict[str, StoredFile], method: str, key: str, query: dict[str, str], body: bytes
+) -> tuple[int, bytes, dict[str, str]]:
+    """An upload in parts: it is begun, parts come, and it ends with the list of them."""
+    if (method, query.get("uploads")) == ("POST", ""):
+        number = f"upload-{len(stand_in.uploads) + 1}"
+        stand_in.uploads[number] = {}
+        answer = f"<InitiateMultipartUploadResult><UploadId>{number}</UploadId></InitiateMultipartUploadResult>"
+        return 200, answer.encode(), {"Content-Type": "application/xml"}
+    if query["uploadId"] not in stand_in.uploads:
+        raise Refusal(404, "NoSuchUpload")
+    parts = stand_in.uploads[query["uploadId"]]
+    if method == "PUT":
+        parts[int(query["partNumber"])] = body
+        return 200, b"", {"ETag": _tag(body)}
+    listed = re.findall(r"<Part><PartNumber>(\d+)</PartNumber><ETag>([^<]+)</ETag></Part>", body.decode())
+    if listed != [(str(number), _tag(parts[number])) for number in sorted(parts)]:
+        raise Refusal(400, "InvalidPart")
+    files[key] = StoredFile(b"".join(parts[number] for number in sorted(parts)), datetime.now(UTC), {})
+    return 200, b"", {"Content-Type": "application/xml"}
+
+
+def _tag(body: bytes) -> str:
+    return f'"{md5(body).hexdigest().upper()}"'  # noqa: S324
+
+
 def _answer_object(
     files: dict[str, StoredFile], method: str, key: str, headers: dict[str, str], body: bytes
 ) -> tuple[int, bytes, dict[str, str]]:
@@ -136,7 +166,7 @@ def _answer_object(
             raise Refusal(409, "FileAlreadyExists")
         kept = {name: value for name, value in headers.items() if name.startswith("x-oss-") or name == "content-type"}
         files[key] = StoredFile(body, datetime.now(UTC), kept)
-        return 200, b"", {"ETag": f'"{md5(body).hexdigest().upper()}"'}  # noqa: S324
+        return 200, b"", {"ETag": _tag(body)}
     if method == "DELETE":
         files.pop(key, None)
         return 204, b"", {}

@@ -2,6 +2,6 @@
 
 from app.backends.green.client import GreenChoice, GreenModerator
 from app.backends.green.keys import AccessKeys, RoleKeys, SettledKey
-from app.backends.green.signature import AccessKey
+from app.backends.ram_role import AccessKey
 
 __all__ = ["AccessKey", "AccessKeys", "GreenChoice", "GreenModerator", "RoleKeys", "SettledKey"]

@@ -6,20 +6,12 @@ fixed parameters is a test.
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from urllib.parse import quote
 
+from app.backends.ram_role import AccessKey
+
 ALGORITHM = "ACS3-HMAC-SHA256"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AccessKey:
-    """A key of Alibaba Cloud; one of a role ends by itself and has a session token. The secrets are in no repr."""
-
-    id: str
-    secret: str = field(repr=False)
-    session_token: str = field(default="", repr=False)
 
 
 def sign(

@@ -11,8 +11,9 @@ from alibabacloud_oss_v2.retry import StandardRetryer
 
 from app.backends.objects.cloud import ATTEMPTS, Bucket, tell_away, translate_code
 from app.backends.objects.limits import MOST_BYTES, THERE, check_size
+from app.backends.ram_role import NoRoleKey, RamRole
 from app.domain.objects import StoredObject, check_object_name, is_object_name
-from app.errors import AlreadyExists, NotFound, StoreError
+from app.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
 
 PAGE = 1000
 """The most that OSS lists at once."""
@@ -23,16 +24,17 @@ class OssObjectStore:
     """The `ObjectStore` in a bucket of OSS. An object is whole or not there, and durable when OSS has answered.
 
     Requests are signed (version 4), what is written is checked by CRC-64, failed ones are repeated with jitter.
-    Without a key the variables OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are read, as Alibaba Cloud's tools do.
+    Without a key the variables OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are read, as Alibaba Cloud's tools do; where
+    they are not set either, the RAM role of the ECS instance gives a key, which is renewed before it ends.
     """
 
-    def __init__(self, bucket: Bucket, *, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, bucket: Bucket, *, most_bytes: int = MOST_BYTES, role: RamRole | None = None) -> None:
         self._bucket, self._most_bytes = bucket, most_bytes
         self._client: Any = oss.Client(
             oss.config.Config(
                 region=bucket.region,
                 endpoint=bucket.endpoint,
-                credentials_provider=_find_credentials(bucket),
+                credentials_provider=_find_credentials(bucket, role or RamRole()),
                 retryer=StandardRetryer(max_attempts=ATTEMPTS, max_backoff=_LONGEST_PAUSE_S),
                 connect_timeout=bucket.timeout_s,
                 readwrite_timeout=bucket.timeout_s,
@@ -163,25 +165,35 @@ class OssObjectStore:
             if isinstance(inner, exceptions.ServiceError):
                 raise translate_code(_code(fault), self._bucket, deed) from fault
             if isinstance(inner, exceptions.CredentialsBaseError):
-                raise StoreError(
-                    f"there is no key for bucket {self._bucket.name}: give storage.access_key and storage.secret_key"
-                ) from fault
+                raise _tell_keyless(self._bucket, inner) from None
             raise tell_away(self._bucket, inner) from fault
         except (exceptions.BaseError, requests.RequestException) as fault:
             # A body that breaks off while it is read is the transport's error, which the client passes on.
             raise tell_away(self._bucket, fault) from fault
 
 
-def _find_credentials(bucket: Bucket) -> Any:
+def _find_credentials(bucket: Bucket, role: RamRole) -> Any:
     if bucket.access_key and bucket.secret_key:
         return oss.credentials.StaticCredentialsProvider(bucket.access_key, bucket.secret_key, bucket.session_token)
-    try:
+    with suppress(exceptions.CredentialsBaseError):
         return oss.credentials.EnvironmentVariableCredentialsProvider()
-    except exceptions.CredentialsBaseError as fault:
-        raise StoreError(
-            f"there is no key for bucket {bucket.name}: give storage.access_key and storage.secret_key, or set "
-            "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET"
-        ) from fault
+
+    def find() -> Any:
+        key = role.find()
+        return oss.credentials.Credentials(key.id, key.secret, key.session_token)
+
+    return oss.credentials.CredentialsProviderFunc(find)
+
+
+def _tell_keyless(bucket: Bucket, fault: exceptions.CredentialsBaseError) -> StoreError:
+    """The error for a bucket that there is no key to, which may pass where the machine's role gave none this time."""
+    cause = fault.kwargs.get("error")
+    reason = f"{cause}, or" if isinstance(cause, NoRoleKey) else "there is none:"
+    error = StoreUnavailable if isinstance(cause, NoRoleKey) and cause.away else StoreError
+    return error(
+        f"no key for bucket {bucket.name} was found: {reason} give storage.access_key and storage.secret_key, or set "
+        "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET"
+    )
 
 
 def _code(fault: exceptions.OperationError) -> str:

@@ -28,7 +28,7 @@ def destroy(name: str, folder: Path, *, yes: bool, unprotect: tuple[str, ...]) -
 
     \b
       reme-deploy destroy aws-dev
-      reme-deploy destroy prod --unprotect aws-prod
+      reme-deploy destroy aws-prod --unprotect aws-prod
 
     What stays, such as a final snapshot, is listed before the question. A stack of production is removed only when
     its own name is given with --unprotect: an update lifts its protection first. Its final copies stay, unless

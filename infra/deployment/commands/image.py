@@ -6,6 +6,7 @@ import click
 
 from infra.deployment.commands.options import say, target_options
 from infra.deployment.commands.succession import do_each
+from infra.deployment.connections import REPOSITORIES
 from infra.deployment.engine import Engine, start_engine
 from infra.deployment.errors import BadRequest
 from infra.deployment.plans import plan_file, read_stack_settings
@@ -65,6 +66,7 @@ def plan_publication(
         version=version or settings.service.version,
         architecture=name_architecture(planned),
         say=say,
+        connect=REPOSITORIES[settings.cloud],
     )
 
 

@@ -37,10 +37,10 @@ def cli(context: click.Context) -> None:
     """Deploy the memory service to a cloud.
 
     \b
-      reme-deploy plan prod
+      reme-deploy plan aws-prod
       reme-deploy up aws-dev
-      reme-deploy promote prod --version 0.2.0
-      reme-deploy status prod --json
+      reme-deploy promote aws-prod --version 0.2.0
+      reme-deploy status aws-prod --json
 
     NAME is a stack, such as aws-dev, or an environment, such as global: its stacks are done region by region, and a
     failure stops before the next. Stacks are files in infra/stacks. Credentials are those of the cloud's own tools.

@@ -8,6 +8,7 @@ import click
 
 from infra.deployment.commands.options import Command, ask, say, target_options, yes_option
 from infra.deployment.commands.succession import do_each
+from infra.deployment.connections import REPOSITORIES
 from infra.deployment.engine import start_engine
 from infra.deployment.errors import BadRequest
 from infra.deployment.plans import read_stack_settings
@@ -63,8 +64,8 @@ def promote(
     """Bring a new version into service, region by region, and take it back where it fails.
 
     \b
-      reme-deploy promote prod --version 0.2.0
-      reme-deploy promote prod --version 0.2.0 --steps 5,25,100 --watch-minutes 15
+      reme-deploy promote aws-prod --version 0.2.0
+      reme-deploy promote aws-prod --version 0.2.0 --steps 5,25,100 --watch-minutes 15
 
     The strategy is the stack's (service.strategy): with blue-green and canary the new version runs beside the other,
     must be healthy for --check-minutes, and is watched for --watch-minutes after each step; with rolling it takes the
@@ -88,7 +89,7 @@ def promote(
     }
     for stack, each in promotions.items():
         each.check(version, watched=not no_watch)
-        require_image(each.stack, version, each.settings.region)
+        require_image(each.stack, version, each.settings.region, REPOSITORIES[each.settings.cloud])
         if each.service.strategy == "rolling" and steps:
             raise BadRequest(f"{stack}: its strategy is rolling, which has no steps: set service.strategy to canary")
         click.echo(f"{stack}: version {each.service.version} → {version}, {each.service.strategy}")

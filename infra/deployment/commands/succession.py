@@ -8,6 +8,8 @@ from infra.deployment.commands.options import say
 def do_each(names: Sequence[str], act: Callable[[str], None]) -> None:
     """Act on each stack; where one fails, say what is done and what is not, and raise what it raised."""
     for place, name in enumerate(names):
+        if len(names) > 1:
+            say(f"{name}: {place + 1} of {len(names)}")
         try:
             act(name)
         except BaseException:

@@ -13,7 +13,8 @@ from infra.deployment.engine import DeployedStack, Preview, start_engine
 from infra.deployment.plans import plan_file, read_stack_settings
 from infra.deployment.projects import StackFile, open_project
 from infra.deployment.publication import Publication
-from infra.deployment.replicas import describe_settings, find_replicas
+from infra.deployment.replicas import PEERS, REPLICAS, describe_settings, find_peers, find_replicas
+from infra.peers import list_routed
 from infra.planning import StackPlan
 
 
@@ -30,7 +31,8 @@ def up(name: str, folder: Path, *, yes: bool, dry_run: bool, no_image: bool) -> 
       reme-deploy up global --yes
 
     Every region is previewed before the first is touched. What would be replaced or deleted is named. Where the
-    registry of a cluster lacks the image, the image is built and pushed before the tasks that run it.
+    registry of a cluster lacks the image, the image is built and pushed before the tasks that run it. The first region
+    comes first; when all are there, those that have to know of others are told and deployed once more.
     """
     project = open_project(folder)
     files = {stack.name: stack for stack in project.find(name)}
@@ -50,11 +52,11 @@ def up(name: str, folder: Path, *, yes: bool, dry_run: bool, no_image: bool) -> 
             missing[each] = publication
             click.echo(f"{each}: image {publication.version}, which its registry lacks, would be built and pushed")
     changed = [each for each, preview in previews.items() if preview.total or each in missing]
-    if dry_run or not changed:
+    if dry_run:
         return
     for publication in missing.values():
         publication.check()
-    if not ask(f"Deploy {', '.join(changed)}?", yes=yes):
+    if changed and not ask(f"Deploy {', '.join(changed)}?", yes=yes):
         return
 
     def deploy(each: str) -> None:
@@ -64,24 +66,36 @@ def up(name: str, folder: Path, *, yes: bool, dry_run: bool, no_image: bool) -> 
         click.echo(f"{each}: deployed, {describe_changes(done)}")
 
     do_each(changed, deploy)
-    _tell_regions(files, planned, stacks)
-
-
-def _tell_regions(
-    files: Mapping[str, StackFile], planned: Mapping[str, StackPlan], stacks: Mapping[str, DeployedStack]
-) -> None:
-    """Name to each region the buckets of the others, which only now are all there, and deploy what that changes."""
-    if not any(plan.peers for plan in planned.values()):
+    news = _find_news(files, planned, stacks)
+    # an earlier run may have been cut off before it told them
+    if not news or (not changed and not ask(f"Tell {', '.join(news)} of the other regions?", yes=yes)):
         return
-    found = find_replicas(planned, {name: stack.outputs() for name, stack in stacks.items()})
-    news = {each: describe_settings(found[each], read_stack_settings(files[each]).replicas) for each in files}
 
-    def deploy(each: str) -> None:
+    def tell(each: str) -> None:
         for key, value in news[each].items():
             stacks[each].configure(key, value)
-        click.echo(f"{each}: copies of objects to {', '.join(found[each])}, {describe_changes(stacks[each].up())}")
+            say(f"{each}: {key} = {value}")
+        click.echo(f"{each}: told of the other regions, {describe_changes(stacks[each].up())}")
 
-    do_each([each for each, settings in news.items() if settings], deploy)
+    do_each(list(news), tell)
+
+
+def _find_news(
+    files: Mapping[str, StackFile], planned: Mapping[str, StackPlan], stacks: Mapping[str, DeployedStack]
+) -> dict[str, dict[str, str]]:
+    """By stack, what its file lacks of the other regions, which only now are all there: their buckets, and where the
+    first region finds those on another cloud."""
+    if not any(plan.peers or list_routed(plan) for plan in planned.values()):
+        return {}
+    outputs = {name: stack.outputs() for name, stack in stacks.items()}
+    replicas, peers = find_replicas(planned, outputs), find_peers(planned, outputs)
+    news = {}
+    for each, file in files.items():
+        known = read_stack_settings(file)
+        news[each] = describe_settings(REPLICAS, replicas[each], known.replicas) | describe_settings(
+            PEERS, peers[each], known.peers
+        )
+    return {each: settings for each, settings in news.items() if settings}
 
 
 def _show(name: str, preview: Preview) -> None:

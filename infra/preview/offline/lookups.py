@@ -162,6 +162,16 @@ def _alicloud_images(_given: Mapping[str, Any], _here: str) -> Answer:
     return {"id": image, "ids": [image], "images": [{"id": image, "imageId": image, "name": image, "size": 20}]}
 
 
+def _alicloud_switches(arguments: Mapping[str, Any], region: str) -> Answer:
+    """Those that are asked for, over the region's zones in turn, each with a range of its own."""
+    ids, zones = list(arguments.get("ids") or ()), list_zones("alicloud", region)
+    found = [
+        {"id": each, "vswitchId": each, "cidrBlock": f"10.0.{place}.0/24", "zoneId": zones[place % len(zones)]}
+        for place, each in enumerate(ids)
+    ]
+    return {"id": region, "ids": ids, "vswitches": found}
+
+
 def _alicloud_types(arguments: Mapping[str, Any], region: str) -> Answer:
     cores, memory = arguments.get("cpuCoreCount") or 2, arguments.get("memorySize") or 8
     # ecs.g7 has four GB a core and sizes by cores (ECS, "General-purpose instance families").
@@ -190,6 +200,7 @@ _ALICLOUD: Mapping[str, Callable[[Mapping[str, Any], str], Answer]] = {
     "getAccount": _alicloud_account,
     "getImages": _alicloud_images,
     "getInstanceTypes": _alicloud_types,
+    "getSwitches": _alicloud_switches,
 }
-_PLACEHOLDERS = frozenset({"getAmi", "getParameter", "getImages", "getInstanceTypes"})
+_PLACEHOLDERS = frozenset({"getAmi", "getParameter", "getImages", "getInstanceTypes", "getSwitches"})
 """Look-ups whose answer has the right form and a made-up value, which counts as made up."""

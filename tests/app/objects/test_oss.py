@@ -2,16 +2,21 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from app.backends.objects.oss import OssObjectStore
+from app.backends.ram_role import RamRole
 from app.errors import NotFound, StoreBusy, StoreError, StoreFull, StoreUnavailable
 from tests.app.objects.places import place_oss
 from tests.servers import oss
+from tests.servers.metadata import MetadataStandIn, run_metadata
 from tests.servers.oss import OssStandIn, run_oss
 
 NAME = f"{'a' * 32}/{'1' * 32}"
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+KEYLESS: dict[str, Any] = {"access_key": None, "secret_key": None}
 
 
 @pytest.fixture
@@ -91,11 +96,65 @@ def test_a_bucket_and_a_server_that_are_not_there(stand_in: OssStandIn) -> None:
         OssObjectStore(place_oss(stand_in)).read(NAME)
 
 
-def test_without_a_key_it_is_asked_for(stand_in: OssStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET"):
+@pytest.fixture
+def without_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(StoreError, match="OSS_ACCESS_KEY_ID"):
-        OssObjectStore(place_oss(stand_in, access_key=None, secret_key=None))
+
+
+@pytest.fixture
+def metadata(stand_in: OssStandIn) -> Iterator[MetadataStandIn]:
+    machine = MetadataStandIn(
+        moment=NOW,
+        key_id=stand_in.access_key,
+        secret=stand_in.secret_key,
+        token="token-of-the-role",  # noqa: S106 - of nobody
+    )
+    with run_metadata(machine) as running:
+        yield running
+
+
+@pytest.mark.usefixtures("without_variables")
+def test_variables_come_before_the_machine_s_role(
+    stand_in: OssStandIn, metadata: MetadataStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OSS_ACCESS_KEY_ID", stand_in.access_key)
     monkeypatch.setenv("OSS_ACCESS_KEY_SECRET", stand_in.secret_key)
-    OssObjectStore(place_oss(stand_in, access_key=None, secret_key=None)).check()
+    OssObjectStore(place_oss(stand_in, **KEYLESS), role=RamRole(address=metadata.address)).check()
+    assert metadata.paths == [] and "x-oss-security-token" not in stand_in.seen[-1][2]
+
+
+@pytest.mark.usefixtures("without_variables")
+def test_without_a_key_the_machine_s_role_signs_and_is_asked_again_before_its_key_ends(
+    stand_in: OssStandIn, metadata: MetadataStandIn
+) -> None:
+    moment = [NOW]
+    store = OssObjectStore(
+        place_oss(stand_in, **KEYLESS), role=RamRole(address=metadata.address, now=lambda: moment[0])
+    )
+    assert metadata.paths == [], "nothing is asked before the first use"
+    store.put(NAME, b"tea")
+    assert stand_in.seen[-1][2]["x-oss-security-token"] == "token-of-the-role"
+    assert store.read(NAME) == b"tea" and len(metadata.paths) == 2, "the role and its key, once"
+    metadata.token = "the-next-token"  # noqa: S105
+    moment[0] += timedelta(minutes=56)
+    assert store.read(NAME) == b"tea"
+    assert stand_in.seen[-1][2]["x-oss-security-token"] == "the-next-token" and len(metadata.paths) == 4
+
+
+@pytest.mark.usefixtures("without_variables")
+def test_a_machine_without_a_role_says_every_way_to_a_key(stand_in: OssStandIn, metadata: MetadataStandIn) -> None:
+    store = OssObjectStore(place_oss(stand_in, **KEYLESS), role=RamRole(address=metadata.address))
+    metadata.role = ""
+    with pytest.raises(
+        StoreError, match=r"has no RAM role: attach one, or give storage\.access_key.*OSS_ACCESS_KEY_ID"
+    ):
+        store.check()
+    metadata.role, metadata.body = "reme-node", '{"AccessKeyId": "LTAI-canary", "AccessKeySecret": "canary"}'
+    with pytest.raises(StoreError, match="no readable key") as caught:
+        store.check()
+    assert "canary" not in str(caught.value) and not isinstance(caught.value, StoreUnavailable)
+    metadata.away = True
+    with pytest.raises(StoreUnavailable, match="gave no key"):
+        store.check()
+    assert stand_in.seen == []

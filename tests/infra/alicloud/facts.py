@@ -3,6 +3,8 @@
 from infra.tables import read_table
 
 FACTS = "alicloud_facts_watching.csv"
+OF_STACKS = frozenset({"account-is-audited"})
+"""Rules about a whole stack, which none of its components keeps alone."""
 
 
 def find_unknown(used: set[tuple[str, object]]) -> set[tuple[str, object]]:

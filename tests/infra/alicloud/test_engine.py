@@ -15,7 +15,7 @@ from infra.preview.isolation import isolate
 from infra.preview.projects import find_interpreter, read_project
 from tests.emulated_aws.stage import ROOT, find_engine
 from tests.emulated_aws.steps import NEXT
-from tests.infra.stacks import ALICLOUD_STACKS
+from tests.infra.stacks import ALICLOUD_CLUSTERS, ALICLOUD_STACKS
 from tests.infra.wheel import ensure_wheel
 from tests.servers.installation import ServerMissing
 
@@ -25,6 +25,9 @@ _LIMIT_S = 600.0
 DISK, INSTANCE = "host-data", "host-instance"
 ROUTINE = {"changes-run", "releases-arguments"}
 """What each change of a release or of settings does: another run of the command, and what a new host would be told."""
+
+NEW_VERSION = {f"service-blue-{part}" for part in ("digits", "group", "start", "configuration", "cpu", "wait")}
+"""What another version of the image makes anew: a group of nodes beside the old one, which then goes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,7 @@ class Life:
     def run(self, *arguments: str) -> str:
         """Run a command of the engine on the stack and return what it printed."""
         done = self.engine.run(arguments[0], self.project, *arguments, "--stack", self.stack)
-        assert not done.errors, (arguments, done.errors, done.output[-2000:])
+        assert not done.errors, (arguments, _find_errors(done.output), done.errors)
         return done.output
 
     def configure(self, key: str, value: str) -> None:
@@ -59,6 +62,11 @@ class Life:
         """The state's resources by logical name."""
         document = json.loads(self.run("stack", "export"))["deployment"].get("resources") or ()
         return {each["urn"].rpartition("::")[2]: each for each in document}
+
+
+def _find_errors(output: str) -> list[str]:
+    """What went wrong, of an output that may be JSON of every step."""
+    return [line.strip() for line in output.splitlines() if "error" in line.lower()][-20:]
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +97,19 @@ def engine() -> Iterator[tuple[Engine, Path]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.parametrize("stack", ALICLOUD_STACKS)
-def test_a_stack_lives(engine: tuple[Engine, Path], stack: str) -> None:
-    """Made, found unchanged, given another release, given another tier, and destroyed with nothing left."""
+def begin(engine: tuple[Engine, Path], stack: str) -> Life:
+    """A stack that is not made yet, with its secrets."""
     life = Life(engine=engine[0], project=engine[1], stack=stack)
     life.run("stack", "init")
-    for name in ("llm-api-key", "embedding-api-key"):
+    for name in ("llm-api-key", "embedding-api-key", "edge-secret"):
         life.run("config", "set", "--secret", f"reme-cloud:{name}", "of the tests")
+    return life
+
+
+@pytest.mark.parametrize("stack", [name for name in ALICLOUD_STACKS if name not in ALICLOUD_CLUSTERS])
+def test_a_host_lives(engine: tuple[Engine, Path], stack: str) -> None:
+    """Made, found unchanged, given another release, given another tier, and destroyed with nothing left."""
+    life = begin(engine, stack)
     life.up()
     made = life.resources()
     assert {DISK, INSTANCE, "credentials-admin-secret", "monitoring-cpu"} <= made.keys() and len(made) > 80
@@ -124,5 +138,40 @@ def test_a_stack_lives(engine: tuple[Engine, Path], stack: str) -> None:
         assert life.resources()[DISK]["inputs"]["size"] > made[DISK]["inputs"]["size"]
         life.run("preview", "--expect-no-changes")
 
+    life.run("destroy", "--yes", "--skip-preview")
+    assert not life.resources()
+
+
+@pytest.mark.parametrize("stack", ALICLOUD_CLUSTERS)
+def test_a_cluster_lives(engine: tuple[Engine, Path], stack: str) -> None:
+    """Made, found unchanged, given another version, grown, freed of its protection, and destroyed with nothing left."""
+    life = begin(engine, stack)
+    life.up()
+    made = life.resources()
+    assert {"database-instance", "cache-nodes", "balancer-alb", "service-blue-group"} <= made.keys(), sorted(made)
+    assert "of the tests" not in life.run("stack", "export")
+    life.run("preview", "--expect-no-changes")
+
+    life.configure("service.version", NEXT)
+    change = life.preview()
+    assert change.keys() == NEW_VERSION and all("replace" in op for op in change.values()), change
+    life.up()
+    life.run("preview", "--expect-no-changes")
+
+    if stack == "alicloud-prod":
+        life.configure("service.strategy", "canary")
+        life.configure("service.green_version", "0.3.0")
+        life.configure("service.canary_percent", "10")
+        change = life.preview()
+        assert change["service-green-group"] == "create" and "service-blue-group" not in change
+        life.up()
+        life.run("preview", "--expect-no-changes")
+        life.configure("workload.users", "700")
+        grown = life.preview()
+        assert grown["database-instance"] == "update" and "replace" not in " ".join(grown.values()), grown
+        life.up()
+
+    life.configure("protect", "false")
+    life.up()
     life.run("destroy", "--yes", "--skip-preview")
     assert not life.resources()

@@ -8,8 +8,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.alicloud.host import DISK_CATEGORY, DISK_LEVEL, HostArgs, ServiceHost, is_burstable
+from infra.alicloud import roles
+from infra.alicloud.host import HostArgs, ServiceHost
 from infra.alicloud.images import HOST_IMAGES
+from infra.alicloud.machines import DISK_CATEGORY, DISK_LEVEL, is_burstable
 from infra.errors import InvalidStack
 from infra.tables import read_table
 from infra.tagging import Tags
@@ -152,6 +154,16 @@ def test_the_role_is_the_machine_s_and_names_actions_and_resources() -> None:
     assert allowed["oos:GetSecretParameter",] == ["acs:oos:cn-beijing:123456789012:secretparameter/reme-cloud/admin"]
     assert allowed["oss:GetObject",] == ["acs:oss:*:123456789012:releases/*"]
     assert allowed["oss:PutObject",] == ["acs:oss:*:123456789012:dumps/*"]
+
+
+def test_what_a_stack_adds_to_the_role_changes_its_policy_alone() -> None:
+    usual, judging = build(), build(statements=roles.judge_texts())
+    document = "alicloud:ram/policy:Policy"
+    added = json.loads(judging.one(document).props["policyDocument"])["Statement"]
+    assert added[:-1] == json.loads(usual.one(document).props["policyDocument"])["Statement"]
+    assert added[-1] == {"Effect": "Allow", "Action": ["yundun-greenweb:TextModerationPlus"], "Resource": ["*"]}
+    others = [{each.name: each.props for each in found if each.type != document} for found in (usual, judging)]
+    assert others[0] == others[1]
 
 
 def test_the_address_belongs_to_the_instance_is_paid_by_traffic_and_every_part_is_the_host_s() -> None:

@@ -27,6 +27,9 @@ LASTING = {"reme-cloud:environment": "prod"}
 OWN_KEYS = {"reme-cloud:key-instance-id": "kst-bjj62f5ba3dnpb6v8"}
 
 
+CLUSTER = {"users": 500, "availability_percent": 99.9, "overrides": {"monitoring": "managed-prometheus"}}
+
+
 def workload(**overrides: Any) -> dict[str, Any]:
     return {"reme-cloud:workload": {"users": 60, "overrides": overrides}}
 
@@ -34,9 +37,12 @@ def workload(**overrides: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"reme-cloud:tier": "ha"}, "tier is 'ha'; valid: single-host or single-host-qdrant on Alibaba Cloud"),
         (workload(tier="single-host", database="postgresql"), "overrides.database is 'postgresql'; valid: sqlite"),
-        (workload(tier="single-host", monitoring="prometheus"), "overrides.monitoring"),
+        (
+            workload(tier="single-host", monitoring="prometheus"),
+            "overrides.monitoring is 'prometheus'; valid: cloud on",
+        ),
+        ({"reme-cloud:workload": CLUSTER}, "overrides.monitoring is 'managed-prometheus'; valid: cloud on"),
         ({"reme-cloud:alerts": {"monthly_budget_usd": 50}}, "monthly_budget_usd"),
         ({"reme-cloud:key-instance-id": "key-1"}, "key-instance-id is 'key-1'"),
         ({"reme-cloud:service": {"machine_image": "ami-0123456789abcdef0"}}, "machine_image"),
@@ -113,7 +119,8 @@ def test_the_role_names_actions_and_the_stack_s_own_resources() -> None:
     ]
     statements = read_policy(found)
     assert not [each for each in statements if any("*" in action for action in each["Action"])]
-    assert not [each for each in statements if any(name in ("*", "acs:*") for name in each["Resource"])]
+    unscoped = [each["Action"] for each in statements if any(name in ("*", "acs:*") for name in each["Resource"])]
+    assert unscoped == [["yundun-greenweb:TextModerationPlus"]], "what has no resources to name, and nothing else"
     by_action = {action: each["Resource"] for each in statements for action in each["Action"]}
     stored = f"{ACCOUNT}:secretparameter/reme-cloud/alicloud-team"
     assert sorted(by_action["oos:GetSecretParameter"]) == [
@@ -121,6 +128,14 @@ def test_the_role_names_actions_and_the_stack_s_own_resources() -> None:
     ]
     assert f"acs:kms:cn-beijing:{ACCOUNT}:secret/oos/reme-cloud/alicloud-team/llm" in by_action["kms:GetSecretValue"]
     assert "oss:DeleteObject" not in by_action, "a host writes dumps and deletes none"
+
+
+def test_a_role_may_have_texts_judged_where_the_service_does() -> None:
+    moderating = "yundun-greenweb:TextModerationPlus"
+    for region, judged in (("cn-beijing", True), ("cn-hongkong", False), ("ap-southeast-1", False)):
+        found = record_stack("alicloud-dev", {"alicloud:region": region})
+        actions = [action for each in read_policy(found) for action in each["Action"]]
+        assert (moderating in actions) is judged, region
 
 
 def test_nobody_reaches_a_host_without_a_domain_and_it_calls_only_what_it_must() -> None:
@@ -173,3 +188,10 @@ def test_a_mirror_takes_the_place_of_docker_hub_and_keeps_the_digest() -> None:
     assert plain.props["userData"] != mirrored.props["userData"]
     with pytest.raises(InvalidStack, match="image_mirror"):
         record_stack("alicloud-team", {"reme-cloud:service": {"image_mirror": "https://hub.example.com"}})
+
+
+def test_keys_of_ones_own_are_said_to_be_paid_beside_the_bill() -> None:
+    said = record_stack("alicloud-dev", OWN_KEYS).outputs["warnings"]
+    (beside,) = [each for each in said if "paid beside" in each]
+    assert OWN_KEYS["reme-cloud:key-instance-id"] in beside
+    assert not [each for each in record_stack("alicloud-dev").outputs["warnings"] if "paid beside" in each]

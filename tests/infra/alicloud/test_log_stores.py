@@ -16,7 +16,7 @@ from infra.service.configuration import MASKED_FIELDS
 from infra.tagging import Tags
 from policies.judgement import judge
 from policies.settings import PolicySettings
-from tests.infra.alicloud.facts import find_limit, find_unknown
+from tests.infra.alicloud.facts import OF_STACKS, find_limit, find_unknown
 from tests.infra.recorded_graph import read_recording
 from tests.infra.recorder import Recording, record
 from tests.infra.service.plans import PERSONAL, plan_region
@@ -111,6 +111,39 @@ def test_each_kind_is_kept_as_long_as_asked_and_in_china_a_year_at_least() -> No
     assert list_days(short, region="cn-hangzhou")["audit"] < find_limit("log store days"), "that means for ever"
 
 
+def test_a_balancer_has_a_store_that_is_kept_and_guarded_as_access_lines_are() -> None:
+    made: list[LogStores] = []
+    found = build(made, delivered=["balancer"])
+    (stores,) = made
+    assert stores.names == {kind: kind for kind in KINDS} | {"balancer": "alb_access"}
+    kept = {each.props["logstoreName"]: each for each in found.of(STORE)}
+    assert kept["alb_access"].props["retentionPeriod"] == kept["access"].props["retentionPeriod"] == 365
+    assert kept["alb_access"].protect and kept["alb_access"].retain
+    guarded = json.loads(found.one(PROJECT).props["policy"])["Statement"][0]["Resource"]
+    arn = found.outputs["arns"]["balancer"]
+    assert arn.endswith("/logstore/alb_access") and arn in guarded
+    shipped = {each.props["logstore"] for each in found.of("alicloud:log/logTailConfig:LogTailConfig")}
+    assert shipped == KINDS, "the balancer writes its lines itself"
+    index = next(
+        each for each in found.of("alicloud:log/storeIndex:StoreIndex") if each.props["logstore"] == "alb_access"
+    )
+    types = {field["name"]: field["type"] for field in index.props["fieldSearches"]}
+    assert types["status"] == "long" and types["upstream_status"] == "text"
+    assert all(field["enableAnalytics"] for field in index.props["fieldSearches"])
+    assert find_unknown({("balancer log field", name) for name in ("status", "upstream_status")}) == set()
+    assert find_unknown({("log index type", each) for each in types.values()}) == set()
+    short = build(spec=replace(SPEC, access_days=90), delivered=["balancer"], region="ap-southeast-1")
+    assert {each.props["logstoreName"]: each.props["retentionPeriod"] for each in short.of(STORE)}["alb_access"] == 90
+
+
+def test_a_network_s_connections_go_to_a_store_of_their_own() -> None:
+    found = build(delivered=["flows"])
+    store = next(each for each in found.of(STORE) if each.props["logstoreName"] == "vpc_flows")
+    assert store.name == "logs-flows" and store.props["retentionPeriod"] == 365 and store.protect and store.retain
+    index = next(each for each in found.of("alicloud:log/storeIndex:StoreIndex") if each.name == "logs-flows-index")
+    assert {"srcaddr", "dstaddr", "dstport", "action"} <= {each["name"] for each in index.props["fieldSearches"]}
+
+
 def test_nobody_shortens_or_deletes_what_must_stay() -> None:
     found = build()
     project = found.one(PROJECT)
@@ -177,6 +210,11 @@ def test_values_are_those_of_the_provider_s_pages() -> None:
 @pytest.mark.parametrize("environment", ["dev", "cn"])
 def test_it_keeps_the_policies(environment: str) -> None:
     settings = PolicySettings.model_validate({"environment": environment})
-    found = build(tags=Tags(environment=environment, stack="alicloud-dev", more={}))
+    key_id = None if environment == "dev" else "key-1"
+    found = build(
+        key_id=key_id,
+        delivered=["balancer", "flows"],
+        tags=Tags(environment=environment, stack="alicloud-dev", more={}),
+    )
     broken = judge(read_recording(found, "alicloud-dev", "cn-beijing"), settings)
-    assert [f"{each.rule}: {each.message}" for each in broken] == []
+    assert [f"{each.rule}: {each.message}" for each in broken if each.rule not in OF_STACKS] == []

@@ -12,7 +12,7 @@ from tests.infra.alicloud.facts import find_limit, find_unknown
 from tests.infra.alicloud.test_object_store import age
 from tests.infra.recorded_graph import read_recording
 from tests.infra.recorder import Recording, record
-from tests.infra.service.plans import PERSONAL, plan_region
+from tests.infra.service.plans import COMPANY, PERSONAL, PLATFORM, plan_region
 
 SPEC = plan_region(**PERSONAL, clouds=["alicloud"]).log_store
 TRAIL, WORM = "alicloud:actiontrail/trail:Trail", "alicloud:oss/bucketWorm:BucketWorm"
@@ -49,6 +49,16 @@ def test_the_lock_is_as_long_as_audits_are_kept_and_what_is_older_goes() -> None
     assert found.one(WORM).props["retentionPeriodInDays"] == SPEC.audit_days == 2555
     rules = found.one("alicloud:oss/bucket:Bucket").props["lifecycleRules"]
     assert age("actiontrail/a", rules) == {"DELETED": SPEC.audit_days}
+
+
+@pytest.mark.parametrize("workload", [COMPANY, PLATFORM])
+def test_a_cluster_s_is_locked_for_seven_years_and_its_bucket_logs_access(workload: dict[str, object]) -> None:
+    spec = plan_region(**workload, clouds=["alicloud"]).log_store
+    found = build(spec=spec)
+    lock = found.one(WORM)
+    assert (lock.props["retentionPeriodInDays"], lock.props["status"]) == (2555, "Locked") and lock.retain
+    bucket = found.one("alicloud:oss/bucket:Bucket")
+    assert bucket.props["logging"]["targetBucket"] == "access" and bucket.protect and bucket.retain
 
 
 def test_a_stack_that_keeps_nothing_can_be_destroyed() -> None:

@@ -7,10 +7,11 @@ import pytest
 
 from app.commands.listening import KEEP_ALIVE_S
 from app.settings.models import ModelSettings
-from infra.aws.balancer import IDLE_TIMEOUT_S, Balancer, BalancerArgs
+from infra.aws.balancer import Balancer, BalancerArgs
 from infra.aws.listeners import TLS_12_FOR_CHECKS
 from infra.errors import InvalidStack
 from infra.tagging import Tags
+from infra.way_in import IDLE_TIMEOUT_S
 from sizing.plan import BalancerSpec
 from tests.infra.recorder import Recording, record
 

@@ -3,9 +3,9 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.balancer import IDLE_TIMEOUT_S
-from infra.aws.edge import Edge, EdgeArgs, find_edge_prefix_lists, name_origin
+from infra.aws.edge import Edge, EdgeArgs, find_edge_prefix_lists
 from infra.tagging import Tags
+from infra.way_in import IDLE_TIMEOUT_S, name_origin
 from tests.infra.recorder import Recording, record
 
 TAGS = Tags(environment="test", stack="aws-test", more={})

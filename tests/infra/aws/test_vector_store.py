@@ -8,13 +8,15 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.aws.qdrant_nodes import NodeStart, NodeSubnet, QdrantNodesArgs, place_nodes
+from infra.aws.qdrant_nodes import RESERVED, QdrantNodesArgs
 from infra.aws.search_domain import SearchDomainArgs, choose_zones
-from infra.aws.vector_store import VectorEndpoint, make_vector_store
+from infra.aws.vector_store import make_vector_store
 from infra.errors import MissingSetting, NotEnoughZones
 from infra.facts import SNAPSHOTS_PREFIX
 from infra.service.qdrant_start import QdrantNode
 from infra.tagging import Tags
+from infra.vector_endpoint import VectorEndpoint
+from infra.vector_nodes import NodeStart, NodeSubnet, place_nodes
 from sizing.plan import VectorStoreSpec
 from tests.infra.recorder import ACCOUNT, Recording, record
 from tests.infra.service.plans import COMPANY, PERSONAL, plan_region
@@ -95,7 +97,7 @@ def test_nodes_stand_in_different_zones_at_addresses_known_before(nodes: int) ->
         "vectors-3": ("subnet-0", "10.20.79.251"),
     }
     assert addresses == dict(list(all_places.items())[:nodes])
-    for instance, place in zip(instances, place_nodes(nodes, CIDRS), strict=True):
+    for instance, place in zip(instances, place_nodes(nodes, CIDRS, reserved=RESERVED), strict=True):
         told = base64.b64decode(instance.props["userDataBase64"]).decode()
         assert told == f"{place.name} {place.address} vol-{instance.name}-data qdrant-1.reme.internal"
 

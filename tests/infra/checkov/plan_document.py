@@ -10,7 +10,8 @@ from typing import Any
 
 from tests.infra.checkov.translation import Reference, Translated
 
-PROVIDER = "registry.terraform.io/hashicorp/aws"
+PROVIDERS = {"aws": "registry.terraform.io/hashicorp/aws", "alicloud": "registry.terraform.io/aliyun/alicloud"}
+"""The provider of a type, by the type's first word."""
 
 
 def write_plan(resources: Iterable[Translated]) -> dict[str, Any]:
@@ -18,8 +19,9 @@ def write_plan(resources: Iterable[Translated]) -> dict[str, Any]:
     planned, configured = [], []
     for each in resources:
         place = {"address": each.address, "mode": "managed", "type": each.type, "name": each.name}
-        planned.append(place | {"provider_name": PROVIDER, "values": _list_known(each.values)})
-        configured.append(place | {"provider_config_key": "aws", "expressions": _list_references(each.values)})
+        cloud = each.type.partition("_")[0]
+        planned.append(place | {"provider_name": PROVIDERS[cloud], "values": _list_known(each.values)})
+        configured.append(place | {"provider_config_key": cloud, "expressions": _list_references(each.values)})
     return {
         "format_version": "1.2",
         "terraform_version": "1.9.0",

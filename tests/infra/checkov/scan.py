@@ -59,7 +59,7 @@ def _run(program: Path, plans: Mapping[str, Sequence[Translated]], checks: str) 
         done = subprocess.run(
             command,
             cwd=place,
-            env=_environment(place),
+            env=read_environment(place),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -83,7 +83,7 @@ def _run(program: Path, plans: Mapping[str, Sequence[Translated]], checks: str) 
     ]
 
 
-def _environment(home: str) -> dict[str, str]:
+def read_environment(home: str) -> dict[str, str]:
     """What Checkov sees: no key of its platform, a home without settings, no question for a newer release."""
     closed = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
     return {"PATH": os.environ["PATH"], "HOME": home, "CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"} | closed

@@ -5,7 +5,7 @@ Names go back by rule: snake case, and lists of blocks in the singular. What dif
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from tests.infra.recorder import ACCOUNT, Recorded
 
 TYPES = frozenset((Path(__file__).parent / "types.txt").read_text(encoding="utf-8").split())
 """Terraform's types that the stacks and their spoils use."""
-MAPS = frozenset({"dimensions", "parameters", "recovery_point_tags", "tags"})
+MAPS = frozenset({"dimensions", "parameters", "recovery_point_tags", "tags", "variable_map"})
 """Objects with free keys: maps of Terraform, not blocks."""
-_VALUES = {"vpc_zone_identifiers": "vpc_zone_identifier"}
+_VALUES = {"security_ip_lists": "security_ip_list", "vpc_zone_identifiers": "vpc_zone_identifier"}
 """Lists of plain values that have the singular in Terraform."""
 _BLOCKS = {
     ("aws_appautoscaling_policy", "dimensions"): "dimensions",
@@ -30,6 +30,9 @@ _BLOCKS = {
     ("aws_route53_record", "aliases"): "alias",
     ("aws_ssm_association", "targets"): "targets",
     ("aws_wafv2_web_acl_logging_configuration", "redacted_fields"): "redacted_fields",
+    ("alicloud_cs_kubernetes", "addons"): "addons",
+    ("alicloud_db_instance", "parameters"): "parameters",
+    ("alicloud_ecs_launch_template", "data_disks"): "data_disks",
 }
 """Blocks whose name in Terraform is not the singular by the rule."""
 
@@ -55,17 +58,30 @@ class Translated:
         return f"{self.type}.{self.name}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """What differs between clouds: Terraform's type of a type of Pulumi (empty where it is left out), and what the
+    recorder makes up for a resource and others are given, to its attribute."""
+
+    name_type: Callable[[str], str]
+    list_made_up: Callable[[Recorded], Mapping[str, str]]
+
+
 def name_type(type_: str) -> str:
     """Terraform's type of a type of Pulumi such as `aws:ec2/vpc:Vpc`, empty for another provider's. Raises Refused."""
     return find_type(type_, TYPES) if type_.startswith("aws:") else ""
 
 
-def translate(resources: Iterable[Recorded]) -> list[Translated]:
-    """Every resource of AWS: components and other providers' resources are left out. Raises Refused for a new type."""
-    found = [(name_type(each.type), each) for each in resources if name_type(each.type)]
+def translate(resources: Iterable[Recorded], dialect: Dialect | None = None) -> list[Translated]:
+    """Every resource of a cloud, AWS where none is said: components and other providers' resources are left out.
+
+    Raises Refused for a new type of AWS.
+    """
+    told = dialect or AWS
+    found = [(told.name_type(each.type), each) for each in resources if told.name_type(each.type)]
     made_up: dict[str, list[str]] = {}
     for type_, each in found:
-        for value, attribute in _list_made_up(each).items():
+        for value, attribute in told.list_made_up(each).items():
             made_up.setdefault(value, []).append(f"{type_}.{_label(each)}.{attribute}")
     return [
         Translated(type=type_, name=_label(each), values=_translate_block(each.props, type_, made_up))
@@ -86,6 +102,9 @@ def _list_made_up(each: Recorded) -> dict[str, str]:
     prefix = {"aws:ebs/volume:Volume": "vol-", "aws:ec2/instance:Instance": "i-"}.get(each.type)
     id_ = f"{prefix}{each.name}" if prefix else f"{each.name}-id"
     return {id_: "id", f"arn:aws:{service}:*:{ACCOUNT}:{each.name}": "arn", f"{each.name}-1234567": "name"}
+
+
+AWS = Dialect(name_type=name_type, list_made_up=_list_made_up)
 
 
 def _translate_block(props: Mapping[str, Any], type_: str, made_up: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -69,7 +69,9 @@ class Deployer:
         regions = [{"cloud": "aws", "region": each} for each in ("us-east-1", "eu-west-1")]
         workload = {"users": 50, "clouds": ["aws"], "regions": regions}
         config = {"environment": "global", "workload": workload} | more
-        document = {"aws:region": region} | {f"reme-cloud:{key}": value for key, value in config.items()}
+        document = {f"{config.get('cloud', 'aws')}:region": region} | {
+            f"reme-cloud:{key}": value for key, value in config.items()
+        }
         text = yaml.safe_dump({"config": document}, sort_keys=False)
         (self.project / f"Pulumi.{name}.yaml").write_text(text, encoding="utf-8")
 

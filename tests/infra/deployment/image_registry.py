@@ -19,8 +19,8 @@ _TARGET = "AmazonEC2ContainerRegistry_V20150921."
 class ImageRegistry:
     """What was pushed: blobs by digest, manifests by repository and reference."""
 
-    def __init__(self, password: str) -> None:
-        sign_in = base64.b64encode(f"{USER}:{password}".encode())
+    def __init__(self, user: str, password: str) -> None:
+        sign_in = base64.b64encode(f"{user}:{password}".encode())
         self.token, self.sign_in = sign_in.decode(), f"Basic {sign_in.decode()}"
         self.blobs: dict[str, bytes] = {}
         self.uploads: dict[str, bytes] = {}
@@ -139,9 +139,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve_registry(certificate: str, password: str = PASSWORD) -> Iterator[ImageRegistry]:
+def serve_registry(certificate: str, password: str = PASSWORD, *, user: str = USER) -> Iterator[ImageRegistry]:
     """An empty registry with TLS, at `host`; the PEM file has its certificate and the key."""
-    registry = ImageRegistry(password)
+    registry = ImageRegistry(user, password)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"registry": registry}))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)

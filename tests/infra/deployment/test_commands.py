@@ -32,7 +32,7 @@ def run(*arguments: str, path: str = "") -> "subprocess.CompletedProcess[str]":
 @pytest.mark.slow
 def test_every_stack_is_planned_without_an_engine() -> None:
     environments = {"aws-dev": "dev", "aws-team": "team", "aws-staging": "staging", "aws-prod": "prod"}
-    environments |= {"alicloud-dev": "dev", "alicloud-team": "team"}
+    environments |= {"alicloud-dev": "dev", "alicloud-team": "team", "alicloud-prod": "prod", "alicloud-cn": "prod"}
     for stack in STACKS:
         done = run("plan", stack, "--json")
         assert done.returncode == 0, done.stderr
@@ -46,7 +46,7 @@ def test_every_stack_is_planned_without_an_engine() -> None:
 def test_an_environment_is_its_stacks_the_primary_region_first() -> None:
     done = run("plan", "global")
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [US, EU, "global:"]
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [US, EU, "global-ap-southeast-1", "global:"]
     assert lines[0].endswith("aws:us-east-1): multi-region")
     assert lines[-1].endswith("USD a month in all")
 

@@ -1,14 +1,23 @@
 """A new version on a single host: the command waits for the host itself, which takes it or goes on as before."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from pulumi.automation.events import EngineEvent
 
-from infra.deployment.errors import DeploymentError, NotHealthy
+from infra.deployment.engine import DeployedStack
+from infra.deployment.errors import DeploymentError, EngineFailed, NotHealthy, RolledBack
 from infra.deployment.host_changes import HostChange
+from infra.deployment.plans import read_stack_settings
+from infra.deployment.progress import Progress
+from infra.deployment.projects import StackFile
+from infra.deployment.promotion import Promotion
+from infra.deployment.rollout import RolloutPolicy
+from infra.deployment.weights import GREEN_VERSION, HOST_RUN, NODES_RUN, VERSION
 from tests.emulated_aws.stage import Stage
 from tests.infra.deployment.clocks import SteppedClock
 from tests.infra.deployment.conftest import Deployer, write_project
@@ -104,3 +113,78 @@ def test_what_systems_manager_does_not_know_is_no_takeover(
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", address)
         with pytest.raises(DeploymentError, match=words):
             HostChange(association, REGION).await_takeover(version, SteppedClock(), limit_s=60, poll_s=10)
+
+
+class PaperStack(DeployedStack):
+    """A stack on Alibaba Cloud: its update waits for the run that brings a version, which refuses what says "bad"."""
+
+    def __init__(self, *failed: str) -> None:
+        self.name, self.failed = "alicloud-dev", failed or (HOST_RUN,)
+        self.version, self.green, self.tried = "0.1.0", "", list[str]()
+
+    def configure(self, key: str, value: str) -> None:
+        if key == GREEN_VERSION:
+            self.green = value
+        elif key == VERSION:
+            self.version = value
+
+    def up(self, **_: Any) -> Mapping[str, int]:
+        self.tried.append(self.green or self.version)
+        if "bad" in self.tried[-1]:
+            raise EngineFailed(self.name, "update", "the run ended with Failed", self.failed)
+        return {}
+
+    def outputs(self) -> Mapping[str, Any]:
+        return {
+            "health_url": "http://127.0.0.1:8002/health",
+            "host_changes": "t-sg123",
+            "target_groups": ["sgp-blue", "sgp-green"],
+        }
+
+
+class TestOnAlibabaCloud:
+    """The update itself waits for the host, so nothing has to be followed."""
+
+    def promote(self, stack: PaperStack, version: str, *, strategy: str = "rolling") -> None:
+        service = json.dumps({"strategy": strategy})
+        keys = {"cloud": "alicloud", "environment": "dev", "workload": '{"users": 5}', "service": service}
+        config = {"alicloud:region": "cn-beijing"} | {f"reme-cloud:{key}": value for key, value in keys.items()}
+        settings = read_stack_settings(StackFile(name=stack.name, environment="dev", config=config))
+        promotion = Promotion(stack=stack, settings=settings, say=lambda _: None, clock=SteppedClock())
+        promotion.check(version, watched=True)
+        promotion.bring_in(version, RolloutPolicy(steps=(100,), check_s=0), watched=True)
+
+    def test_a_version_that_the_host_takes_is_in_service_when_the_update_ends(self) -> None:
+        stack = PaperStack()
+        self.promote(stack, "0.2.0")
+        assert stack.tried == ["0.2.0"]
+
+    def test_what_the_host_gives_up_is_rolled_back(self) -> None:
+        stack = PaperStack()
+        with pytest.raises(RolledBack, match=r"the host gave version 0\.3\.0-bad up") as ended:
+            self.promote(stack, "0.3.0-bad")
+        assert (stack.tried, stack.version, ended.value.exit_code) == (["0.3.0-bad", "0.1.0"], "0.1.0", 3)
+
+    def test_nodes_that_never_serve_are_rolled_back(self) -> None:
+        stack = PaperStack(NODES_RUN)
+        with pytest.raises(RolledBack, match=r"the group of machines gave version 0\.3\.0-bad up"):
+            self.promote(stack, "0.3.0-bad")
+        assert stack.version == "0.1.0"
+
+    def test_a_candidate_whose_nodes_never_serve_is_taken_out_before_it_gets_traffic(self) -> None:
+        stack = PaperStack(NODES_RUN)
+        with pytest.raises(RolledBack, match=r"rolled back at 0 % of the traffic: the group of machines gave"):
+            self.promote(stack, "0.3.0-bad", strategy="canary")
+        assert (stack.tried, stack.version, stack.green) == (["0.3.0-bad", "0.1.0"], "0.1.0", "")
+
+    def test_an_update_that_fails_elsewhere_is_a_failure_and_goes_back_as_well(self) -> None:
+        stack = PaperStack(HOST_RUN, "alicloud:vpc/network:Network")
+        with pytest.raises(EngineFailed, match="the run ended with Failed"):
+            self.promote(stack, "0.3.0-bad")
+        assert stack.version == "0.1.0"
+
+    def test_the_engine_says_at_what_it_failed(self) -> None:
+        step = {"op": "create", "urn": f"urn:pulumi:s::p::{HOST_RUN}::changes-run", "type": HOST_RUN, "provider": ""}
+        progress = Progress("alicloud-dev", lambda _: None)
+        progress(EngineEvent.from_json({"resOpFailedEvent": {"metadata": step}}))
+        assert progress.failed == [HOST_RUN]

@@ -1,10 +1,15 @@
-"""Regions told of each other: the peers' buckets, between those that share data, once they are there."""
+"""Regions told of each other: the peers' buckets, and where those on another cloud are, once they are there."""
 
-from infra.deployment.replicas import describe_settings, find_replicas
-from infra.settings import ReplicaSettings
+import pytest
+
+from infra.deployment.errors import DeploymentError
+from infra.deployment.replicas import PEERS, REPLICAS, describe_settings, find_peers, find_replicas
+from infra.planning import StackPlan
+from infra.settings import PeerSettings, ReplicaSettings
 from tests.infra.stacks import plan_recorded
+from tests.infra.worlds import ADDRESS, SINGAPORE, WORLD
 
-US, EU = "global-us-east-1", "global-eu-west-1"
+US, EU, SG = "global-us-east-1", "global-eu-west-1", "global-ap-southeast-1"
 KEY = "arn:aws:kms:{}:123456789012:key/data"
 OUTPUTS = {
     US: {"bucket": "objects-bucket-us", "bucket_key": KEY.format("us-east-1")},
@@ -13,10 +18,16 @@ OUTPUTS = {
 PLANNED = {name: plan_recorded(name) for name in (US, EU)}
 
 
+def plan_world() -> dict[str, StackPlan]:
+    """The plans of the environment over two clouds."""
+    there = {"reme-cloud:cloud": "alicloud", "alicloud:region": "ap-southeast-1", "aws:region": ""}
+    return {US: plan_recorded(US, WORLD), EU: plan_recorded(EU, WORLD), SG: plan_recorded(US, WORLD | there)}
+
+
 def test_each_region_gets_the_others_bucket_and_key() -> None:
     found = find_replicas(PLANNED, OUTPUTS)
     assert {name: set(replicas) for name, replicas in found.items()} == {US: {"eu-west-1"}, EU: {"us-east-1"}}
-    assert describe_settings(found[US], {}) == {
+    assert describe_settings(REPLICAS, found[US], {}) == {
         "reme-cloud:replicas.eu-west-1.bucket_arn": "arn:aws:s3:::objects-bucket-eu",
         "reme-cloud:replicas.eu-west-1.key_arn": KEY.format("eu-west-1"),
     }
@@ -24,9 +35,9 @@ def test_each_region_gets_the_others_bucket_and_key() -> None:
 
 def test_what_is_known_already_is_not_said_again() -> None:
     found = find_replicas(PLANNED, OUTPUTS)
-    assert describe_settings(found[US], found[US]) == {}
+    assert describe_settings(REPLICAS, found[US], found[US]) == {}
     other = ReplicaSettings(bucket_arn="arn:aws:s3:::former-bucket")
-    assert "reme-cloud:replicas.eu-west-1.bucket_arn" in describe_settings(found[US], {"eu-west-1": other})
+    assert "reme-cloud:replicas.eu-west-1.bucket_arn" in describe_settings(REPLICAS, found[US], {"eu-west-1": other})
 
 
 def test_a_region_that_is_not_there_yet_gets_nothing_and_gives_nothing() -> None:
@@ -42,3 +53,21 @@ def test_an_isolated_region_and_a_region_alone_share_nothing() -> None:
         "regions": [{"region": "aws:us-east-1"}, {"region": "aws:eu-west-1"}, {"region": "alicloud:cn-beijing"}],
     }
     assert plan_recorded(US, {"reme-cloud:workload": workload}).peers == ("eu-west-1",)
+
+
+class TestPeersOnAnotherCloud:
+    """The first region learns where the others are; nobody else does."""
+
+    def test_the_first_region_is_told_of_the_balancer(self) -> None:
+        found = find_peers(plan_world(), {US: {}, EU: {"entrance_address": "elb"}, SG: {"entrance_address": ADDRESS}})
+        assert found == {US: {SINGAPORE: PeerSettings(address=ADDRESS)}, EU: {}, SG: {}}
+        key = 'reme-cloud:peers["alicloud:ap-southeast-1"].address'
+        assert describe_settings(PEERS, found[US], {}) == {key: ADDRESS}
+        assert describe_settings(PEERS, found[US], found[US]) == {}
+
+    def test_a_region_that_is_not_there_yet_is_told_of_to_nobody(self) -> None:
+        assert find_peers(plan_world(), {US: {}, EU: {}, SG: {"entrance_address": ""}})[US] == {}
+
+    def test_what_is_no_balancer_is_never_written_into_a_file(self) -> None:
+        with pytest.raises(DeploymentError, match=r"of alicloud:ap-southeast-1 is 'elsewhere\.example\.com'"):
+            find_peers(plan_world(), {SG: {"entrance_address": "elsewhere.example.com"}})

@@ -40,6 +40,16 @@ def resource(kind: str, inputs: dict[str, Any] | None = None, **more: Any) -> di
             resource("aws:ec2/vpc:Vpc"),
             "which Pulumi leaves alone",
         ),
+        (
+            resource("alicloud:oss/bucket:Bucket", {"forceDestroy": False}),
+            resource("alicloud:oss/bucket:Bucket", {"forceDestroy": True}),
+            "until it is emptied",
+        ),
+        (
+            resource("alicloud:oos/secretParameter:SecretParameter", retainOnDelete=True),
+            resource("alicloud:ecs/ecsInvocation:EcsInvocation", retainOnDelete=True),
+            "which Pulumi leaves alone",
+        ),
     ],
 )
 def test_what_the_provider_keeps_is_listed(kept: dict[str, Any], gone: dict[str, Any], words: str) -> None:
@@ -48,10 +58,11 @@ def test_what_the_provider_keeps_is_listed(kept: dict[str, Any], gone: dict[str,
     assert words in found.what
 
 
-def test_the_settings_of_a_kept_bucket_have_no_line_of_their_own() -> None:
-    policy = resource("aws:s3/bucketPolicy:BucketPolicy", retainOnDelete=True)
-    bucket = resource("aws:s3/bucket:Bucket", retainOnDelete=True)
-    assert [each.type for each in list_retained([policy, bucket])] == ["aws:s3/bucket:Bucket"]
+@pytest.mark.parametrize("cloud", ["aws:s3", "alicloud:oss"])
+def test_the_settings_of_a_kept_bucket_have_no_line_of_their_own(cloud: str) -> None:
+    policy = resource(f"{cloud}/bucketPolicy:BucketPolicy", retainOnDelete=True)
+    bucket = resource(f"{cloud}/bucket:Bucket", retainOnDelete=True)
+    assert [each.type for each in list_retained([policy, bucket])] == [f"{cloud}/bucket:Bucket"]
 
 
 def test_protected_resources_are_named() -> None:

@@ -19,6 +19,7 @@ from alibabacloud_oss_v2.types import HttpRequest, SigningContext
 
 from infra.service.machine import ALICLOUD_PLACES, write_places
 from infra.service.rendering import render
+from infra.tables import read_table
 from tests.infra.service.machine.alicloud import TOKEN, AlicloudServices, run_services
 
 ARN = "acs:oos:cn-beijing:1234567890123456:secretparameter/reme-cloud/alicloud-dev/admin"
@@ -44,10 +45,11 @@ def services() -> Iterator[AlicloudServices]:
 
 
 def ask(services: AlicloudServices, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the program as a machine does, with the addresses of the services here."""
+    """Run the program as a machine does, with the addresses of the services here, and with parts of six bytes."""
     places, script = folder / "places.json", folder / "alicloud"
     places.write_text(json.dumps(services.places), encoding="utf-8")
     text = render("alicloud.py", places=str(places)).replace("time.sleep(2**attempt)", "time.sleep(0.01)")
+    text = text.replace("PART_BYTES = 64 * 2**20", "PART_BYTES = 6")
     script.write_text(text, encoding="utf-8")
     command = [sys.executable, "-I", str(script), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
@@ -69,6 +71,29 @@ def test_an_object_s_request_is_signed_as_the_sdk_signs_it(program: ModuleType) 
     made = program.sign_object("GET", "releases", "host/a b+c", "cn-beijing", KEYS, moment.timetuple())
     assert made == {name: request.headers[name] for name in made}
     assert made["Authorization"].startswith("OSS4-HMAC-SHA256 Credential=STS.key/20261123/cn-beijing/oss/")
+
+
+def test_a_part_s_request_is_signed_as_the_sdk_signs_it(program: ModuleType) -> None:
+    moment = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
+    query = program.encode({"partNumber": "2", "uploadId": "A+b/1"})
+    request = HttpRequest(
+        method="PUT",
+        url=f"https://dumps.oss-cn-beijing-internal.aliyuncs.com/a?{query}",
+        headers={"content-type": program.BINARY},
+    )
+    context = SigningContext(
+        product="oss",
+        region="cn-beijing",
+        bucket="dumps",
+        key="a",
+        request=request,
+        credentials=Credentials(KEYS["AccessKeyId"], KEYS["AccessKeySecret"], KEYS["SecurityToken"]),
+        signing_time=moment,
+    )
+    SignerV4().sign(context)
+    asked = {"query": query, "kind": program.BINARY}
+    made = program.sign_object("PUT", "dumps", "a", "cn-beijing", KEYS, moment.timetuple(), **asked)
+    assert made == {name: request.headers[name] for name in made}
 
 
 def test_a_call_is_signed_as_the_documentation_s_example(program: ModuleType) -> None:
@@ -120,6 +145,33 @@ def test_a_secret_is_printed_whole_and_by_its_whole_name(services: AlicloudServi
     assert (json.loads(done.stdout), done.stderr, services.refused) == ('rk_"quoted"', "", [])
 
 
+def test_a_secret_that_is_there_gets_the_text_of_a_file(services: AlicloudServices, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("-----BEGIN\na+b/c= %&\n", encoding="utf-8")
+    done = ask(services, tmp_path, "put-secret", ARN, str(tmp_path / "key"))
+    assert (done.returncode, done.stderr, services.refused) == (0, "", [])
+    assert services.secrets[NAME] == "-----BEGIN\na+b/c= %&\n"
+
+
+@pytest.mark.parametrize("size", [0, 5, 6, 12, 13])
+def test_a_file_is_kept_whole_in_parts_where_it_is_large(services: AlicloudServices, tmp_path: Path, size: int) -> None:
+    content = bytes(range(size))
+    (tmp_path / "file").write_bytes(content)
+    services.oss.fail_next = [(503, "ServiceUnavailable")]
+    place = "oss://releases/snapshots/a b+c.snapshot"
+    done = ask(services, tmp_path, "upload", str(tmp_path / "file"), place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert services.oss.buckets["releases"]["snapshots/a b+c.snapshot"].content == content
+    assert [len(parts) for parts in services.oss.uploads.values()] == ([-(-size // 6)] if size >= 6 else [])
+
+
+def test_parts_are_as_large_as_oss_takes_them(program: ModuleType) -> None:
+    facts = {
+        row["kind"]: int(row["value"]) for row in read_table("alicloud_facts_vectors.csv") if "part" in row["kind"]
+    }
+    assert facts["least upload part limit bytes"] <= program.PART_BYTES
+    assert facts["upload part limit"] * program.PART_BYTES > 500 * 10**9, "more than a node's disk"
+
+
 def test_what_passes_is_tried_again(services: AlicloudServices, tmp_path: Path) -> None:
     services.oss.fail_next = [(503, "ServiceUnavailable"), (500, "InternalError")]
     assert ask(services, tmp_path, "copy", "oss://releases/0.1.0/a b+c.whl", str(tmp_path / "wheel")).returncode == 0
@@ -130,17 +182,20 @@ def test_what_passes_is_tried_again(services: AlicloudServices, tmp_path: Path) 
     [
         (("copy", "oss://releases/none", "file"), "404 from 127.0.0.1:.*NoSuchKey"),
         (("secret", ARN.replace("admin", "none")), "404 from 127.0.0.1:.*EntityNotExists"),
+        (("put-secret", ARN.replace("admin", "none"), "key"), "404 from 127.0.0.1:.*EntityNotExists"),
+        (("upload", "key", "oss://nowhere/key"), "404 from 127.0.0.1:.*NoSuchBucket"),
         (("copy",), "alicloud copy oss://BUCKET/KEY FILE"),
     ],
 )
 def test_what_is_refused_is_told_without_a_key(
     services: AlicloudServices, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    done = ask(services, tmp_path, *(str(tmp_path / each) if each == "file" else each for each in arguments))
+    (tmp_path / "key").write_text("a secret text", encoding="utf-8")
+    done = ask(services, tmp_path, *(str(tmp_path / each) if each in ("file", "key") else each for each in arguments))
     assert done.returncode == 1
     assert re.search(words, done.stderr.replace("\n", " "))
     assert "Traceback" not in done.stderr
-    for secret in (services.oss.secret_key, TOKEN):
+    for secret in (services.oss.secret_key, TOKEN, "a secret text"):
         assert secret not in done.stderr
     assert not (tmp_path / "file").exists()
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from infra.service import configuration
-from infra.service.configuration import MissingAddress, ServiceAddresses, configure_service
+from infra.service import model_settings
+from infra.service.configuration import AUTHORITIES_FILE, MissingAddress, ServiceAddresses, configure_service
 from infra.service.providers import UnknownProvider, find_api_base, find_weights
 from sizing.models import models
 from sizing.regions import regions
@@ -39,9 +39,40 @@ def test_an_address_that_the_plan_needs_is_missed(field: str, server: str) -> No
         configure_service(plan_region(**COMPANY), replace(ADDRESSES, **{field: ""}))  # type: ignore[arg-type]
 
 
+def test_a_server_without_tls_is_reached_in_the_clear_and_gets_no_password() -> None:
+    """Such as a serverless database of Alibaba Cloud; only the stack that has one says so."""
+    plan = plan_region(**COMPANY)
+    plain = configure_service(plan, replace(ADDRESSES, database_tls=False)).environment
+    assert plain["REME_POSTGRES__CONNECTION_STRING"].endswith("?sslmode=disable&require_auth=%21password")
+    usual = configure_service(plan, ADDRESSES).environment
+    assert usual["REME_POSTGRES__CONNECTION_STRING"].endswith("?sslmode=require")
+    known = configure_service(plan, replace(ADDRESSES, database_authorities_url="https://example.com/a.pem"))
+    assert "sslmode=verify-full" in known.environment["REME_POSTGRES__CONNECTION_STRING"]
+
+
+def test_authorities_of_database_and_cache_are_fetched_once_and_told_to_the_clients() -> None:
+    url = "https://example.com/chain.zip"
+    settings = configure_service(
+        plan_region(**COMPANY), replace(ADDRESSES, database_authorities_url=url, cache_authorities_url=url)
+    )
+    assert settings.preparation == {"AUTHORITIES_URLS": url}
+    assert settings.environment["SSL_CERT_FILE"] == AUTHORITIES_FILE
+    host = configure_service(plan_region(**PERSONAL), ServiceAddresses(cache_authorities_url=url))
+    assert not host.preparation and "SSL_CERT_FILE" not in host.environment, "it has neither"
+
+
 def test_an_override_wins() -> None:
     settings = configure_service(plan_region(**PERSONAL), ServiceAddresses(), overrides={"http.workers": "1"})
     assert settings.environment["REME_HTTP__WORKERS"] == "1"
+
+
+def test_oss_is_reached_inside_the_cloud_with_the_machine_s_role() -> None:
+    plan = plan_region(**COMPANY, clouds=["alicloud"])
+    told = configure_service(plan, ADDRESSES)
+    assert told.environment["REME_STORAGE__TYPE"] == "oss"
+    assert told.environment["REME_STORAGE__ENDPOINT"] == "https://oss-cn-beijing-internal.aliyuncs.com"
+    assert not [name for name in {**told.environment, **told.secrets} if "ACCESS_KEY" in name], "no key is handed out"
+    assert "REME_STORAGE__ENDPOINT" not in configure_service(plan_region(**COMPANY), ADDRESSES).environment
 
 
 def test_the_bucket_is_encrypted_with_its_key_or_its_own() -> None:
@@ -93,7 +124,7 @@ def test_in_mainland_china_texts_are_judged_and_refused_unless_they_are(region: 
 
 def test_where_nobody_judges_another_region_of_mainland_china_does(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = replace(plan_region(**PERSONAL), cloud="alicloud", region="cn-shenzhen")
-    monkeypatch.setattr(configuration, "read_table", lambda name: [{"region": "cn-beijing"}])
+    monkeypatch.setattr(model_settings, "read_table", lambda name: [{"region": "cn-beijing"}])
     environment = configure_service(plan, ServiceAddresses()).environment
     assert environment["REME_MODERATION__REGION"] == "cn-beijing"
 

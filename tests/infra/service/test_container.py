@@ -1,13 +1,16 @@
 """What a container is told, and the program that prepares its store."""
 
 import http.server
+import io
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,23 +19,57 @@ import pytest
 from infra.service import delivery
 from infra.service.configuration import AUTHORITIES_FILE, configure_service, name_secrets
 from infra.service.container import describe_container
-from infra.service.delivery import MissingSecret, write_preparation
+from infra.service.delivery import AUTHORITIES_MOST_BYTES, MissingSecret, write_preparation
 from tests.infra.service.plans import ADDRESSES, COMPANY, plan_region
 
 ADMIN_KEY = "rk_00112233445566778899aabbccddeeff"
 AUTHORITY = "-----BEGIN CERTIFICATE-----\nof the vector store\n-----END CERTIFICATE-----\n"
 
 
-@pytest.fixture
-def refusing_server() -> Iterator[str]:
-    """An address where no authorities are."""
-    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+@contextmanager
+def serve(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/bundle.pem"
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def refusing_server() -> Iterator[str]:
+    """An address where no authorities are."""
+    with serve(http.server.BaseHTTPRequestHandler) as address:
+        yield f"{address}/bundle.pem"
+
+
+@pytest.fixture
+def publishing_server() -> Iterator[tuple[str, dict[str, bytes]]]:
+    """The address of a server, and what it publishes by path."""
+    published: dict[str, bytes] = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(published[self.path])
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with serve(Handler) as address:
+        yield address, published
+
+
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """An archive of files."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
 
 
 def prepare(folder: Path, given: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
@@ -71,11 +108,54 @@ def test_it_gathers_the_authorities(tmp_path: Path) -> None:
     assert gathered.endswith(AUTHORITY)
 
 
+def test_it_takes_authorities_from_texts_and_from_archives(
+    tmp_path: Path, publishing_server: tuple[str, dict[str, bytes]]
+) -> None:
+    """As RDS publishes them, and as ApsaraDB does: beside other forms, and what a Mac packs with a file."""
+    address, published = publishing_server
+    published["/bundle.pem"] = AUTHORITY.encode()
+    published["/chain.zip"] = pack(
+        {
+            "ApsaraDB-CA-Chain.pem": AUTHORITY.replace("vector store", "database").encode(),
+            "__MACOSX/._ApsaraDB-CA-Chain.pem": b"\x00\x05\x16\x07",
+            "ApsaraDB-CA-Chain.jks": b"\xfe\xed\xfe\xed",
+            "ApsaraDB-CA-Chain.p7b": AUTHORITY.replace("vector store", "nobody").encode(),
+        }
+    )
+    done = prepare(tmp_path, {"ADMIN_KEY": ADMIN_KEY, "AUTHORITIES_URLS": f"{address}/bundle.pem {address}/chain.zip"})
+    assert done.returncode == 0, done.stderr
+    gathered = (tmp_path / "authorities.pem").read_text(encoding="utf-8")
+    assert "of the vector store" in gathered and "of the database" in gathered
+    assert "of nobody" not in gathered
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"<html>moved</html>", "there is no certificate"),
+        (pack({"readme.txt": AUTHORITY.encode()}), "there is no certificate"),
+        (pack({"chain.pem": AUTHORITY.encode() + b" " * AUTHORITIES_MOST_BYTES}), "more than 4000000 bytes"),
+        (AUTHORITY.encode() + b" " * AUTHORITIES_MOST_BYTES, "more than 4000000 bytes"),
+        (pack({"chain.pem": AUTHORITY.encode()})[:60] + b"PK\x05\x06" + b"\x00" * 18, "there is no certificate"),
+    ],
+    ids=["a page", "an archive without one", "a bomb", "too much", "a cut archive"],
+)
+def test_what_is_no_authority_is_refused(
+    tmp_path: Path, publishing_server: tuple[str, dict[str, bytes]], content: bytes, fault: str
+) -> None:
+    address, published = publishing_server
+    published["/chain.zip"] = content
+    done = prepare(tmp_path, {"ADMIN_KEY": ADMIN_KEY, "AUTHORITIES_URLS": f"{address}/chain.zip"})
+    assert done.returncode == 1
+    assert done.stderr.startswith("prepare: the authorities of certificates cannot be read") and fault in done.stderr
+    assert not (tmp_path / "authorities.pem").exists()
+
+
 def test_authorities_that_cannot_be_read_stop_only_the_first_start(tmp_path: Path, refusing_server: str) -> None:
-    given = {"ADMIN_KEY": ADMIN_KEY, "DATABASE_AUTHORITIES_URL": refusing_server}
+    given = {"ADMIN_KEY": ADMIN_KEY, "AUTHORITIES_URLS": refusing_server}
     first = prepare(tmp_path, given)
     assert first.returncode == 1
-    assert first.stderr.startswith("prepare: the authorities of the database cannot be read")
+    assert first.stderr.startswith("prepare: the authorities of certificates cannot be read")
     (tmp_path / "authorities.pem").write_text("of the last start", encoding="utf-8")
     assert prepare(tmp_path, given).returncode == 0
     assert (tmp_path / "authorities.pem").read_text(encoding="utf-8") == "of the last start"
@@ -94,7 +174,7 @@ def test_what_only_the_preparation_needs_is_kept_from_the_service() -> None:
     settings = configure_service(plan, addresses)
     content = describe_container(settings, {name: f"arn:{name}" for name in settings.secret_names})
     assert content.preparation_secrets == {"ADMIN_KEY": "arn:admin", "VECTOR_AUTHORITY": "arn:vector-authority"}
-    assert content.preparation_environment == {"DATABASE_AUTHORITIES_URL": "https://example.com/bundle.pem"}
+    assert content.preparation_environment == {"AUTHORITIES_URLS": "https://example.com/bundle.pem"}
     assert content.environment["SSL_CERT_FILE"] == AUTHORITIES_FILE
     assert content.secrets["PGPASSWORD"] == "arn:database"
     assert not {"ADMIN_KEY", "VECTOR_AUTHORITY"} & content.secrets.keys()

@@ -39,15 +39,14 @@ def prepare(dsn: str, folder: Path, password: str) -> "subprocess.CompletedProce
         database_port=parts.port or 5432,
         database_name=parts.path.lstrip("/"),
         database_user=unquote(parts.username or ""),
+        database_tls=False,  # the test's server has no certificate
     )
     plan = plan_region(**PERSONAL, overrides={"database": "postgresql"})
     overrides = {"working_dir": str(folder), "embedding.api_base": NOBODY, "llm.default.api_base": NOBODY}
     settings = configure_service(plan, addresses, overrides=overrides)
-    # The test's server has no certificate.
-    given = {name: value.replace("sslmode=require", "sslmode=prefer") for name, value in settings.environment.items()}
     keys = dict.fromkeys((name for name in settings.secrets if name != "PGPASSWORD"), "sk-test")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("REME_", "PG"))}
-    environment = {**plain, **given, **keys, "PGPASSWORD": password, "ADMIN_KEY": ADMIN_KEY}
+    environment = {**plain, **settings.environment, **keys, "PGPASSWORD": password, "ADMIN_KEY": ADMIN_KEY}
     return subprocess.run(
         [sys.executable, "-c", write_preparation()], env=environment, capture_output=True, text=True, check=False
     )

@@ -31,6 +31,7 @@ esac
 
 def place_node(number: int) -> QdrantNode:
     return QdrantNode(
+        cloud="aws",
         spec=plan_region(**COMPANY).vector_store,
         number=number,
         name=f"qdrant-{number}.reme.internal",

@@ -114,7 +114,7 @@ BILLED: dict[str, tuple[Resource, dict[tuple[str, str], float]]] = {
             "alicloud:rds/instance",
             region="cn-beijing",
             engine="PostgreSQL",
-            category="serverless_ha",
+            category="serverless_standard",
             instanceStorage=50,
             serverlessConfigs=[{"minCapacity": 1, "maxCapacity": 3}],
         ),

@@ -193,6 +193,9 @@ def test_alibaba_cloud_is_served_too(notes: Path) -> None:
         calls.configure(region="cn-beijing")
         zones = calls.look_up("alicloud:index/getZones:getZones", availableResourceCreation="VSwitch")
         assert zones["zones"][0]["id"].startswith("cn-beijing-")
+        given = calls.look_up("alicloud:vpc/getSwitches:getSwitches", ids=["vsw-b1", "vsw-b2"])["vswitches"]
+        assert [each["id"] for each in given] == ["vsw-b1", "vsw-b2"]
+        assert len({each["cidrBlock"] for each in given}) == 2
         found = calls.diff(switch, {"cidrBlock": "10.0.0.0/24"}, {"cidrBlock": "10.0.1.0/24", "tags": {"a": "b"}})
         assert list(found.replaces) == ["cidrBlock"]
         id_, outputs = calls.create(switch, calls.check(switch, {"vpcId": "vpc-1", "zoneId": "cn-beijing-a"}))
