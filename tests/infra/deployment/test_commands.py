@@ -46,7 +46,12 @@ def test_every_stack_is_planned_without_an_engine() -> None:
 def test_an_environment_is_its_stacks_the_primary_region_first() -> None:
     done = run("plan", "global")
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [US, EU, "global-ap-southeast-1", "global:"]
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
+        US,
+        EU,
+        "global-ap-southeast-1",
+        "global:",
+    ]
     assert lines[0].endswith("aws:us-east-1): multi-region")
     assert lines[-1].endswith("USD a month in all")
 
