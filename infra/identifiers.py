@@ -16,3 +16,5 @@ BALANCER = r"^alb-[0-9a-z]{8,40}\.[a-z]{2}-[0-9a-z-]{4,24}\.alb\.aliyuncs(slb(in
 outside the mainland with aliyuncsslbintl.com (ALB user guide, "ALB instance overview")."""
 REGISTRY_HOST = r"^([a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*\.aliyuncs\.com)?$"
 """The host of an instance of Alibaba Cloud's registry (ACR user guide, "Domain names")."""
+ADDRESSES = r"^([0-9]{1,3}\.){3}[0-9]{1,3}(,([0-9]{1,3}\.){3}[0-9]{1,3}){0,5}$"
+"""IPv4 addresses with commas between them: as many as a region has NAT gateways, with room."""

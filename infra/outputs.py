@@ -12,7 +12,8 @@ from infra.planning import StackPlan
 class StackOutputs:
     """What a stack made, empty where the plan has none of it. No output is a secret; secrets have their addresses.
 
-    `entrance_address` is the name of the balancer, to which the world's name leads.
+    `entrance_address` is the name of the balancer, to which the world's name leads. `outbound_addresses` are those that
+    the nodes' calls to the internet come from.
     """
 
     service_url: pulumi.Input[str]
@@ -38,6 +39,7 @@ class StackOutputs:
     grafana_url: pulumi.Input[str] = ""
     zone_id: pulumi.Input[str] = ""
     entrance_address: pulumi.Input[str] = ""
+    outbound_addresses: Sequence[pulumi.Input[str]] = ()
 
 
 def export_outputs(planned: StackPlan, made: StackOutputs) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from infra.errors import InvalidStack
 from infra.planning import StackPlan
-from infra.settings import PeerSettings
+from infra.settings import CallerSettings, PeerSettings
 from infra.tables import read_table
 from sizing.plan import Plan, RegionPlan
 
@@ -66,6 +66,12 @@ def find_routes(planned: StackPlan, domain: str, peers: Mapping[str, PeerSetting
         for key, region in routed.items()
         if key in peers
     )
+
+
+def list_callers(callers: Mapping[str, CallerSettings]) -> tuple[str, ...]:
+    """The ranges from which other regions call this one, by its own name: one address each, in order."""
+    found = {address for each in callers.values() for address in each.addresses.split(",")}
+    return tuple(f"{address}/32" for address in sorted(found))
 
 
 def _choose_latency_regions(plan: Plan, routed: tuple[RegionPlan, ...]) -> dict[str, str]:

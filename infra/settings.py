@@ -16,7 +16,7 @@ from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.errors import InvalidStack, MissingSetting
-from infra.identifiers import BALANCER, CERTIFICATE, IMAGE, KEY_INSTANCE, MIRROR, OF_AWS, REGISTRY_HOST
+from infra.identifiers import ADDRESSES, BALANCER, CERTIFICATE, IMAGE, KEY_INSTANCE, MIRROR, OF_AWS, REGISTRY_HOST
 from infra.tagging import PROJECT
 
 PROVIDER_SECRETS = ("llm-api-key", "embedding-api-key", "qdrant-api-key", "datadog-api-key", "edge-secret")
@@ -37,6 +37,7 @@ _PLAIN = (
     "alerts",
     "replicas",
     "peers",
+    "callers",
     "tags",
 )
 KEYS = (*_PLAIN, *PROVIDER_SECRETS)
@@ -127,6 +128,12 @@ class PeerSettings(_Section):
     address: str = Field(pattern=BALANCER)
 
 
+class CallerSettings(_Section):
+    """What another region calls from: output `outbound_addresses` of its stack. `reme-deploy up` fills it in."""
+
+    addresses: str = Field(pattern=ADDRESSES)
+
+
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
     """What one stack is told. `secrets` has the names of PROVIDER_SECRETS that are set, as secret outputs.
@@ -153,6 +160,7 @@ class StackSettings:
     alerts: AlertSettings
     replicas: Mapping[str, ReplicaSettings]
     peers: Mapping[str, PeerSettings]
+    callers: Mapping[str, CallerSettings]
     tags: Mapping[str, str]
     secrets: Mapping[str, pulumi.Output[str]]
 
@@ -211,8 +219,9 @@ def read_settings() -> StackSettings:
         network=network,
         service=service,
         alerts=_section(config, "alerts", AlertSettings),
-        replicas=_by_region(config, "replicas", ReplicaSettings),
-        peers=_peers(config, cloud),
+        replicas=_by_region(config, cloud, "replicas", ReplicaSettings),
+        peers=_by_region(config, cloud, "peers", PeerSettings),
+        callers=_by_region(config, cloud, "callers", CallerSettings),
         tags=_texts(config, "tags"),
         secrets={name: found for name in PROVIDER_SECRETS if (found := config.get_secret(name)) is not None},
     )
@@ -245,15 +254,11 @@ def _workload(config: pulumi.Config) -> Mapping[str, Any]:
     return document
 
 
-def _by_region(config: pulumi.Config, key: str, model: type[_S]) -> dict[str, _S]:
-    return {region: _check(f"{key}.{region}", found, model) for region, found in _object(config, key).items()}
-
-
-def _peers(config: pulumi.Config, cloud: str) -> dict[str, PeerSettings]:
-    """Regions by cloud and id; whether this stack is the one that leads there, its plan says (infra.peers)."""
-    found = _by_region(config, "peers", PeerSettings)
+def _by_region(config: pulumi.Config, cloud: str, key: str, model: type[_S]) -> dict[str, _S]:
+    """What AWS's stacks are told of the other regions; to whom of them, their plans say (infra.peers)."""
+    found = {region: _check(f"{key}.{region}", value, model) for region, value in _object(config, key).items()}
     if found and cloud != "aws":
-        raise InvalidStack("peers", ", ".join(found), "nothing here: AWS's first region leads to the other clouds")
+        raise InvalidStack(key, ", ".join(found), "nothing here: stacks on AWS are told of the other regions")
     return found
 
 

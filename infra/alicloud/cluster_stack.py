@@ -82,6 +82,7 @@ def deploy_cluster(settings: StackSettings, planned: StackPlan, tags: Tags) -> S
         name_servers=entrance.name_servers,
         zone_id=entrance.zone_name,
         entrance_address=balancer.dns_name,
+        outbound_addresses=base.network.nat_addresses,
         services=[name for name in (cluster.scaling_group_id, cluster.green_scaling_group_id) if name is not None],
         target_groups=list(balancer.server_group_ids.values()),
         secret_addresses=base.credentials.secret_arns,

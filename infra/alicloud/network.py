@@ -58,7 +58,7 @@ class Network(pulumi.ComponentResource):
     Attributes: ``vpc_id``; ``cidr``; ``public_subnet_ids`` (for what has an elastic address), ``private_subnet_ids``
     (out by NAT where the plan has one) and ``data_subnet_ids`` (no way out), vSwitches, one for each of
     ``zone_names``; ``public_cidrs`` and ``private_cidrs``, their ranges in the same order, or the whole network's where
-    it was there already.
+    it was there already; ``nat_addresses``, from which private ones call the internet by gateways that are made here.
     Raises InvalidStack or NotEnoughZones.
     """
 
@@ -70,6 +70,7 @@ class Network(pulumi.ComponentResource):
     data_subnet_ids: tuple[pulumi.Output[str], ...]
     public_cidrs: tuple[str, ...]
     private_cidrs: tuple[str, ...]
+    nat_addresses: tuple[pulumi.Output[str], ...] = ()
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("reme:alicloud:Network", name, {}, opts)
@@ -116,6 +117,7 @@ class Network(pulumi.ComponentResource):
         gateways = [
             self._make_nat(number, switch) for number, switch in enumerate(public[: args.spec.nat_gateways], start=1)
         ]
+        self.nat_addresses = tuple(address.ip_address for _, address, _ in gateways)
         if gateways:
             self._lead_out(private, gateways)
         # A table without a route to anywhere: the first NAT gateway of a network enters itself into the network's own.

@@ -15,6 +15,7 @@ from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.watched import Watched
 from infra.aws.watching import Watching, prepare_watching, watch_cluster
 from infra.outputs import StackOutputs
+from infra.peers import list_callers
 from infra.planning import StackPlan
 from infra.service.configuration import (
     AUTHORITY_SECRET,
@@ -81,6 +82,7 @@ def deploy_cluster(settings: StackSettings, planned: StackPlan, tags: Tags) -> S
         health_url=f"{url}{plan.balancer.health_path}",
         zone_id=entrance.zone_id,
         entrance_address=balancer.dns_name,
+        outbound_addresses=base.network.nat_addresses,
         name_servers=entrance.name_servers,
         services=[name for name in (cluster.service_name, cluster.green_service_name) if name is not None],
         target_groups=list(balancer.target_group_arns.values()),
@@ -118,7 +120,9 @@ def _make_balancer(base: Foundation, log_buckets: LogBuckets, entrance: Entrance
             certificate_arn=entrance.certificate_arn,
             log_bucket=log_buckets.access_bucket,
             log_key_arn=base.keys.log_key_arn,
-            allowed_cidrs=() if entrance.edge_secret is not None else settings.network.allowed_cidrs,
+            allowed_cidrs=list_callers(settings.callers)
+            if entrance.edge_secret is not None
+            else settings.network.allowed_cidrs,
             allowed_prefix_list_ids=entrance.prefix_list_ids,
             edge_secret=entrance.edge_secret,
             weights=weigh_versions(settings.service),

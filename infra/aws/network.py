@@ -38,7 +38,8 @@ class Network(pulumi.ComponentResource):
     Attributes: ``vpc_id``; ``cidr``; ``public_subnet_ids`` (a route to the internet, no address given out at
     launch), ``private_subnet_ids`` (out by NAT where the plan has one) and ``data_subnet_ids`` (no way out
     but to S3), one for each of ``zone_names``; ``private_route_table_ids``, one for each zone, and none
-    where the network was there already.
+    where the network was there already; ``nat_addresses``, from which private ones call the internet by gateways that
+    are made here.
     """
 
     vpc_id: pulumi.Output[str]
@@ -48,6 +49,7 @@ class Network(pulumi.ComponentResource):
     private_subnet_ids: tuple[pulumi.Output[str], ...]
     data_subnet_ids: tuple[pulumi.Output[str], ...]
     private_route_table_ids: tuple[pulumi.Output[str], ...]
+    nat_addresses: tuple[pulumi.Output[str], ...] = ()
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("reme:aws:Network", name, {}, opts)
@@ -111,9 +113,10 @@ class Network(pulumi.ComponentResource):
             self._make_nat(number, subnet, way_out)
             for number, subnet in enumerate(public[: args.spec.nat_gateways], start=1)
         ]
+        self.nat_addresses = tuple(address for _, address in gateways)
         if gateways:
             for place, table in enumerate(private_tables):
-                self._make_route(f"private-{place + 1}", table, nat_gateway_id=gateways[place % len(gateways)].id)
+                self._make_route(f"private-{place + 1}", table, nat_gateway_id=gateways[place % len(gateways)][0].id)
         data_table = self._make_table("data", data)
         # Free of charge, and keeps images' layers and objects off the NAT gateways.
         aws.ec2.VpcEndpoint(
@@ -185,11 +188,13 @@ class Network(pulumi.ComponentResource):
             opts=self._child(),
         )
 
-    def _make_nat(self, number: int, subnet: aws.ec2.Subnet, way_out: aws.ec2.Route) -> aws.ec2.NatGateway:
+    def _make_nat(
+        self, number: int, subnet: aws.ec2.Subnet, way_out: aws.ec2.Route
+    ) -> tuple[aws.ec2.NatGateway, pulumi.Output[str]]:
         address = aws.ec2.Eip(
             f"{self.name}-nat-{number}-address", domain="vpc", tags=self._label(f"nat-{number}"), opts=self._child()
         )
-        return aws.ec2.NatGateway(
+        gateway = aws.ec2.NatGateway(
             f"{self.name}-nat-{number}",
             subnet_id=subnet.id,
             allocation_id=address.allocation_id,
@@ -197,6 +202,7 @@ class Network(pulumi.ComponentResource):
             tags=self._label(f"nat-{number}"),
             opts=self._child(depends_on=[way_out]),
         )
+        return gateway, address.public_ip
 
     def _label(self, part: str) -> dict[str, str]:
         return {**self.tags.named("network"), "Name": f"{self.tags.stack}-{part}"}

@@ -1,5 +1,5 @@
-"""The regions of an environment told of each other: whose buckets get copies of whose objects, and where those on
-another cloud are found."""
+"""The regions of an environment told of each other: whose buckets get copies of whose objects, where those on another
+cloud are found, and who calls from where."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,12 @@ from pydantic import BaseModel, ValidationError
 from infra.deployment.errors import DeploymentError
 from infra.peers import list_routed
 from infra.planning import StackPlan
-from infra.settings import PeerSettings, ReplicaSettings
+from infra.settings import CallerSettings, PeerSettings, ReplicaSettings
 from infra.tagging import PROJECT
 
 REPLICAS = f"{PROJECT}:replicas"
 PEERS = f"{PROJECT}:peers"
+CALLERS = f"{PROJECT}:callers"
 
 
 def find_replicas(
@@ -53,6 +54,24 @@ def find_peers(
     }
 
 
+def find_callers(
+    planned: Mapping[str, StackPlan], outputs: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, CallerSettings]]:
+    """By stack and region, the addresses that other open regions of the environment call from, as far as they are
+    there. Only AWS's balancers ask who calls: Alibaba Cloud's let everybody connect behind a CDN."""
+    found = {
+        each.region.key: ",".join(map(str, outputs[name]["outbound_addresses"]))
+        for name, each in planned.items()
+        if outputs.get(name, {}).get("outbound_addresses") and each.region.role != "isolated"
+    }
+    return {
+        name: {key: _read_caller(key, addresses) for key, addresses in found.items() if key != each.region.key}
+        if each.region.cloud == "aws" and each.region.role != "isolated" and each.plan.spanning.latency_routing
+        else {}
+        for name, each in planned.items()
+    }
+
+
 def describe_settings(root: str, told: Mapping[str, BaseModel], known: Mapping[str, BaseModel]) -> dict[str, str]:
     """The keys below `root` of a stack's file, with their values, that differ from what it knows already."""
     return {
@@ -69,6 +88,15 @@ def _read_peer(key: str, address: str) -> PeerSettings:
         return PeerSettings(address=address)
     except ValidationError:
         raise DeploymentError(f"the output entrance_address of {key} is {address!r}, which is no balancer's") from None
+
+
+def _read_caller(key: str, addresses: str) -> CallerSettings:
+    try:
+        return CallerSettings(addresses=addresses)
+    except ValidationError:
+        raise DeploymentError(
+            f"the output outbound_addresses of {key} is {addresses!r}, which are no addresses"
+        ) from None
 
 
 def _write_step(region: str) -> str:

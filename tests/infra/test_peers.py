@@ -14,6 +14,7 @@ from tests.infra.worlds import ADDRESS, REGIONS, SINGAPORE, WORLD, spread
 US, EU = "global-us-east-1", "global-eu-west-1"
 DOMAIN = "memory.example.com"
 PEERS = {SINGAPORE: PeerSettings(address=ADDRESS)}
+CALLERS = {SINGAPORE: {"addresses": "198.51.100.4,198.51.100.5"}, "aws:us-east-1": {"addresses": "198.51.100.1"}}
 
 
 def test_aws_s_first_region_leads_to_the_open_regions_of_the_other_cloud() -> None:
@@ -63,7 +64,7 @@ def test_an_address_that_is_no_balancer_is_refused(address: str) -> None:
 
 
 def test_another_cloud_s_stack_is_told_of_no_peer() -> None:
-    with pytest.raises(InvalidStack, match="AWS's first region leads to the other clouds"):
+    with pytest.raises(InvalidStack, match="stacks on AWS are told of the other regions"):
         record_stack("alicloud-dev", {"reme-cloud:peers": {SINGAPORE: {"address": ADDRESS}}})
 
 
@@ -76,3 +77,27 @@ def test_each_open_region_of_the_other_cloud_has_two_that_route_53_knows() -> No
     assert all(found == ["1", "2"] for found in ranks.values())
     assert len(rows) == 2 * len(opened)
     assert all(row["source"] and row["date"] for row in rows)
+
+
+class TestWhoCallsFromAnotherRegion:
+    """Behind the CDN AWS's balancers let in the other regions' addresses, one by one, and nobody else besides."""
+
+    def admitted(self, **more: object) -> set[tuple[int, str]]:
+        made = record_stack(EU, {f"reme-cloud:{key}": value for key, value in more.items()})
+        rules = [each.props for each in made.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")]
+        return {(int(each["fromPort"]), each["cidrIpv4"]) for each in rules if "cidrIpv4" in each}
+
+    def test_each_of_their_addresses_gets_in(self) -> None:
+        others = self.admitted()
+        assert self.admitted(callers=CALLERS) - others == {
+            (port, f"198.51.100.{last}/32") for port in (80, 443) for last in (1, 4, 5)
+        }
+
+    @pytest.mark.parametrize("addresses", ["0.0.0.0/0", "198.51.100.1/24", "", "x"])
+    def test_no_range_of_them_does(self, addresses: str) -> None:
+        with pytest.raises(InvalidStack, match="callers.aws:us-east-1.addresses"):
+            record_stack(EU, {"reme-cloud:callers": {"aws:us-east-1": {"addresses": addresses}}})
+
+    def test_stacks_on_alibaba_cloud_are_told_of_nobody(self) -> None:
+        with pytest.raises(InvalidStack, match="stacks on AWS are told of the other regions"):
+            record_stack("global-ap-southeast-1", {"reme-cloud:callers": CALLERS})

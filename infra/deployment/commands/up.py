@@ -13,7 +13,15 @@ from infra.deployment.engine import DeployedStack, Preview, start_engine
 from infra.deployment.plans import plan_file, read_stack_settings
 from infra.deployment.projects import StackFile, open_project
 from infra.deployment.publication import Publication
-from infra.deployment.replicas import PEERS, REPLICAS, describe_settings, find_peers, find_replicas
+from infra.deployment.replicas import (
+    CALLERS,
+    PEERS,
+    REPLICAS,
+    describe_settings,
+    find_callers,
+    find_peers,
+    find_replicas,
+)
 from infra.peers import list_routed
 from infra.planning import StackPlan
 
@@ -83,18 +91,20 @@ def up(name: str, folder: Path, *, yes: bool, dry_run: bool, no_image: bool) -> 
 def _find_news(
     files: Mapping[str, StackFile], planned: Mapping[str, StackPlan], stacks: Mapping[str, DeployedStack]
 ) -> dict[str, dict[str, str]]:
-    """By stack, what its file lacks of the other regions, which only now are all there: their buckets, and where the
-    first region finds those on another cloud."""
+    """By stack, what its file lacks of the other regions, which only now are all there: their buckets, where the first
+    region finds those on another cloud, and the addresses that they call from."""
     if not any(plan.peers or list_routed(plan) for plan in planned.values()):
         return {}
     outputs = {name: stack.outputs() for name, stack in stacks.items()}
-    replicas, peers = find_replicas(planned, outputs), find_peers(planned, outputs)
+    replicas, peers, callers = (find(planned, outputs) for find in (find_replicas, find_peers, find_callers))
     news = {}
     for each, file in files.items():
         known = read_stack_settings(file)
-        news[each] = describe_settings(REPLICAS, replicas[each], known.replicas) | describe_settings(
-            PEERS, peers[each], known.peers
-        )
+        news[each] = {
+            **describe_settings(REPLICAS, replicas[each], known.replicas),
+            **describe_settings(PEERS, peers[each], known.peers),
+            **describe_settings(CALLERS, callers[each], known.callers),
+        }
     return {each: settings for each, settings in news.items() if settings}
 
 

@@ -3,9 +3,17 @@
 import pytest
 
 from infra.deployment.errors import DeploymentError
-from infra.deployment.replicas import PEERS, REPLICAS, describe_settings, find_peers, find_replicas
+from infra.deployment.replicas import (
+    CALLERS,
+    PEERS,
+    REPLICAS,
+    describe_settings,
+    find_callers,
+    find_peers,
+    find_replicas,
+)
 from infra.planning import StackPlan
-from infra.settings import PeerSettings, ReplicaSettings
+from infra.settings import CallerSettings, PeerSettings, ReplicaSettings
 from tests.infra.stacks import plan_recorded
 from tests.infra.worlds import ADDRESS, SINGAPORE, WORLD
 
@@ -71,3 +79,32 @@ class TestPeersOnAnotherCloud:
     def test_what_is_no_balancer_is_never_written_into_a_file(self) -> None:
         with pytest.raises(DeploymentError, match=r"of alicloud:ap-southeast-1 is 'elsewhere\.example\.com'"):
             find_peers(plan_world(), {SG: {"entrance_address": "elsewhere.example.com"}})
+
+
+CALLING = {
+    US: {"outbound_addresses": ["198.51.100.1", "198.51.100.2"]},
+    EU: {"outbound_addresses": ["198.51.100.3"]},
+    SG: {"outbound_addresses": ["198.51.100.4", "198.51.100.5", "198.51.100.6"]},
+}
+
+
+class TestWhoCallsFromWhere:
+    """Regions on AWS let in the others of their environment, each address by itself."""
+
+    def test_each_region_on_aws_is_told_of_all_others(self) -> None:
+        found = find_callers(plan_world(), CALLING)
+        assert found[EU] == {
+            "aws:us-east-1": CallerSettings(addresses="198.51.100.1,198.51.100.2"),
+            SINGAPORE: CallerSettings(addresses="198.51.100.4,198.51.100.5,198.51.100.6"),
+        }
+        assert found[US].keys() == {"aws:eu-west-1", SINGAPORE} and found[SG] == {}
+        told = describe_settings(CALLERS, found[US], {})
+        assert told['reme-cloud:callers["aws:eu-west-1"].addresses'] == "198.51.100.3"
+
+    def test_a_region_alone_and_one_that_is_not_there_call_nobody(self) -> None:
+        assert find_callers({US: plan_recorded("aws-prod")}, CALLING) == {US: {}}
+        assert find_callers(plan_world(), {US: CALLING[US], EU: {"outbound_addresses": []}, SG: {}})[US] == {}
+
+    def test_what_is_no_address_is_never_written_into_a_file(self) -> None:
+        with pytest.raises(DeploymentError, match="of aws:eu-west-1 is '0.0.0.0/0', which are no addresses"):
+            find_callers(plan_world(), {EU: {"outbound_addresses": ["0.0.0.0/0"]}})
