@@ -40,7 +40,7 @@ test: $(STAMP) ## All tests, real servers included
 
 test-full: test ## What takes longer: 1,000 kills, every disk call failing once, more stacks, then benchmarks
 	@REME_KILLS=1000 $(BIN)/pytest -n auto tests/durability
-	@REME_STACKS=all $(BIN)/pytest -n auto tests/emulated_aws
+	@REME_STACKS=all $(BIN)/pytest -n auto tests/emulated_aws tests/infra/alicloud/test_engine.py
 	@$(MAKE) --no-print-directory bench
 
 bench: $(STAMP) ## Time reme-size against bare Python and pandas, as ratios
