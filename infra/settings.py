@@ -16,7 +16,17 @@ from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.errors import InvalidStack, MissingSetting
-from infra.identifiers import ADDRESSES, BALANCER, CERTIFICATE, IMAGE, KEY_INSTANCE, MIRROR, OF_AWS, REGISTRY_HOST
+from infra.identifiers import (
+    ADDRESSES,
+    BALANCER,
+    CERTIFICATE,
+    IMAGE,
+    KEY_INSTANCE,
+    MIRROR,
+    OF_AWS,
+    PACKAGE_INDEX,
+    REGISTRY_HOST,
+)
 from infra.tagging import PROJECT
 
 PROVIDER_SECRETS = ("llm-api-key", "embedding-api-key", "qdrant-api-key", "datadog-api-key", "edge-secret")
@@ -82,7 +92,8 @@ class ServiceSettings(_Section):
     host of the account's registry on Alibaba Cloud where that is not the region's own. `vector_url` is the address of a
     managed vector store; `email` is told of trouble with a host's certificate. `settings` are settings of the service
     by their dotted names, over those that follow from the plan. `green_version` is the candidate of a blue-green or
-    canary deployment and `canary_percent` the share of the traffic that it gets.
+    canary deployment and `canary_percent` the share of the traffic that it gets. `package_index` is where a host's
+    packages of Python come from, PyPI else.
     """
 
     version: str = Field(default="0.1.0", pattern=r"^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$")
@@ -94,6 +105,7 @@ class ServiceSettings(_Section):
     machine_image: str = Field(default="", pattern=IMAGE)
     vector_machine_image: str = Field(default="", pattern=IMAGE)
     image_mirror: str = Field(default="", pattern=MIRROR)
+    package_index: str = Field(default="", pattern=PACKAGE_INDEX)
     registry_host: str = Field(default="", pattern=REGISTRY_HOST)
     vector_url: str = ""
     email: str = ""

@@ -217,6 +217,7 @@ def _write_user_data(base: Foundation, releases: Releases, volume_id: pulumi.Out
                     volume_id=found["volume"],
                     domain=settings.domain,
                     email=settings.service.email,
+                    package_index=settings.service.package_index,
                     proxy_image=find_image("caddy", settings.service.image_mirror),
                     vector_image=find_image("qdrant", settings.service.image_mirror),
                     agent_configuration=json.dumps(agent, sort_keys=True),

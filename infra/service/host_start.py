@@ -19,7 +19,6 @@ from infra.service.machine import (
     PYTHON,
     Machine,
     find_machine,
-    find_package_index,
     list_devices,
 )
 from infra.service.machine_files import (
@@ -59,8 +58,9 @@ class HostDelivery:
     trouble; without one the service listens at 127.0.0.1 alone and is reached through a port that the cloud's agent
     forwards. `proxy_image` and `vector_image` are pinned by digests. `agent_configuration` is the CloudWatch agent's,
     in JSON, `scrape_configuration` that of its scraper, in YAML; both are AWS's alone. `machine_group` is Alibaba
-    Cloud's alone: as which its agents are installed, and the group of machines that they ship lines for. `datadog` is
-    Datadog's agent, where that watches.
+    Cloud's alone: as which its agents are installed, and the group of machines that they ship lines for.
+    `package_index` is where Python's packages come from, empty for PyPI; each is pinned by its hashes, so that a mirror
+    cannot change one. `datadog` is Datadog's agent, where that watches.
     """
 
     plan: RegionPlan
@@ -74,6 +74,7 @@ class HostDelivery:
     agent_configuration: str = ""
     scrape_configuration: str = ""
     machine_group: str = ""
+    package_index: str = ""
     datadog: MachineAgent | None = None
 
 
@@ -110,6 +111,7 @@ def write_host_user_data(delivery: HostDelivery) -> str:
         **write_update_units(machine.updates),
         **write_dump_units(plan.cloud),
         **_write_cloud_files(plan),
+        **({"/etc/pip.conf": f"[global]\nindex-url = {delivery.package_index}\n"} if delivery.package_index else {}),
     }
     packages, folders, beside, after = list(machine.packages), {}, [], []
     if plan.vector_store.placement == "same-host":
@@ -181,10 +183,7 @@ def _write_cloud_files(plan: RegionPlan) -> dict[str, str]:
     """What only machines of Alibaba Cloud have."""
     if plan.cloud == "aws":
         return {}
-    files = write_asking_program(plan.region)
-    if index := find_package_index(plan):
-        files["/etc/pip.conf"] = f"[global]\nindex-url = {index}\n"
-    return files
+    return write_asking_program(plan.region)
 
 
 def _write_vector_server(delivery: HostDelivery) -> dict[str, str]:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.errors import InfraError
-from sizing.plan import RegionPlan
-from sizing.regions import regions
 
 PYTHON = "python3.12"
 """The image's version; a package of Amazon Linux 2023, and Ubuntu 24.04's own."""
@@ -13,9 +11,6 @@ ASK_ALICLOUD = "/usr/local/libexec/reme/alicloud"
 """Our program for what AWS's machines ask `aws` for: the images have no tool of Alibaba Cloud's that does."""
 ALICLOUD_PLACES = "/etc/reme/alicloud.json"
 """Where a machine has the addresses of the services that the program asks."""
-PIP_INDEX_CN = "https://mirrors.aliyun.com/pypi/simple/"
-"""Alibaba Cloud's mirror of PyPI (its developer site, "PyPI mirror"): from the mainland PyPI is slow or away. Every
-package is pinned by its hashes, so that a mirror cannot change one."""
 MONITOR_VERSION = "3.5.10"
 """Of CloudMonitor's agent (`infra/data/alicloud_facts_host.csv`)."""
 UNWRITTEN = "unwritten"
@@ -172,9 +167,3 @@ def name_installers(region: str) -> dict[str, str]:
         "collector_url": f"{collector}/linux64/latest/loongcollector.sh",
         "monitor_url": f"https://cms-agent-{region}.{name_object_host(region)}/Argus/agent_install_ecs-1.7.sh",
     }
-
-
-def find_package_index(plan: RegionPlan) -> str:
-    """Where a machine's Python packages come from; empty for PyPI."""
-    place = regions().get((plan.cloud, plan.region))
-    return PIP_INDEX_CN if place is not None and place.jurisdiction == "cn" and plan.cloud == "alicloud" else ""

@@ -46,6 +46,9 @@ def workload(**overrides: Any) -> dict[str, Any]:
         ({"reme-cloud:alerts": {"monthly_budget_usd": 50}}, "monthly_budget_usd"),
         ({"reme-cloud:key-instance-id": "key-1"}, "key-instance-id is 'key-1'"),
         ({"reme-cloud:service": {"machine_image": "ami-0123456789abcdef0"}}, "machine_image"),
+        # it would stand in user data, which whoever may describe the machine reads
+        ({"reme-cloud:service": {"package_index": "https://name:word@packages.example.com/simple/"}}, "package_index"),
+        ({"reme-cloud:service": {"registry_host": "registry.example.com"}}, "registry_host"),
         (
             {
                 "reme-cloud:network": {

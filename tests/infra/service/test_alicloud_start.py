@@ -26,7 +26,6 @@ from infra.service.machine import (
     COLLECTOR_IDENTITY,
     MACHINES,
     MONITOR_VERSION,
-    PIP_INDEX_CN,
     UnknownMachine,
     list_devices,
     name_installers,
@@ -146,9 +145,11 @@ def test_systemd_accepts_the_units(name: str, tmp_path: Path) -> None:
     assert [line for line in done.stderr.splitlines() if str(tmp_path) in line or f"{name}." in line] == []
 
 
-def test_packages_of_python_come_from_the_mirror_of_the_mainland_alone() -> None:
-    assert PIP_INDEX_CN in read_files(write_host_user_data(deliver(SMALL)))["/etc/pip.conf"]
-    assert "/etc/pip.conf" not in read_files(write_host_user_data(deliver(ABROAD)))
+def test_packages_of_python_come_from_the_index_that_is_named() -> None:
+    named = replace(deliver(SMALL), package_index="https://packages.example.com/simple/")
+    assert "https://packages.example.com/simple/" in read_files(write_host_user_data(named))["/etc/pip.conf"]
+    for plan in (SMALL, ABROAD):
+        assert "/etc/pip.conf" not in read_files(write_host_user_data(deliver(plan)))
 
 
 def test_agents_of_the_cloud_are_installed_by_their_own_installers(tmp_path: Path) -> None:
@@ -229,7 +230,6 @@ def test_limits_and_links_are_those_of_the_documentation() -> None:
     assert ("user data limit bytes", str(MACHINES["alicloud"].most_user_data_bytes)) in known
     assert ("command limit bytes", str(MOST_COMMAND_BYTES)) in known
     assert ("metadata address", write_places("cn-beijing")["metadata"]) in known
-    assert ("package index", PIP_INDEX_CN) in known
     assert ("collector identity", COLLECTOR_IDENTITY) in known
     installers = name_installers("cn-beijing")
     assert ("collector installer", installers["collector_url"]) in known
