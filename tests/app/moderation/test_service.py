@@ -13,6 +13,7 @@ from tests.app.api.conftest import MakeClient, open_client
 from tests.app.api.world import services_of
 from tests.app.moderation.green_server import KEY_SECRET, Fault, GreenServer
 from tests.app.scripted_model import fact
+from tests.servers.waiting import wait_until
 from tests.standin import KEY, model_server
 
 __all__ = ["open_client"]
@@ -73,7 +74,8 @@ def test_a_job_that_was_judged_is_done_without_asking_again(client: TestClient, 
     accepted = client.post(f"{WS}/memories:batch", json=body, headers={"Prefer": "respond-async"})
     assert accepted.status_code == 202
     server.always = Fault.SERVER_ERROR
-    services_of(client).jobs.work()
+    job = accepted.headers["Location"]
+    wait_until(lambda: client.get(job).json()["state"] == "done", lambda: f"the end of {client.get(job).text}")
     assert contents(client) == ["I like tea"]
     assert server.calls == 1
 
