@@ -146,15 +146,15 @@ class Metrics:
         with self._cache_lock:
             hits_before, misses_before = self._cache_seen
             self._cache_seen = (hits, misses)
-        self._hits.inc(max(0, hits - hits_before))
-        self._misses.inc(max(0, misses - misses_before))
+            self._hits.inc(max(0, hits - hits_before))
+            self._misses.inc(max(0, misses - misses_before))
 
     def count_moderated(self, counts: Mapping[str, int]) -> None:
         """Bring the counters of texts by their outcome to these totals of this process."""
         with self._cache_lock:
             seen, self._moderated_seen = self._moderated_seen, dict(counts)
-        for outcome, total in counts.items():
-            self._moderated.labels(outcome).inc(max(0, total - seen.get(outcome, 0)))
+            for outcome, total in counts.items():
+                self._moderated.labels(outcome).inc(max(0, total - seen.get(outcome, 0)))
 
     def count_moderation_calls(self, moderator: str, calls: int) -> None:
         """Count answers of content moderation."""

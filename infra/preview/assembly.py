@@ -141,9 +141,12 @@ def _read_state(file: Path) -> ResourceGraph:
 
 
 def forget_made_up(graph: ResourceGraph) -> ResourceGraph:
-    """The graph with every output that an offline provider made up as a value that nobody knows."""
+    """The graph with every output that an offline provider made up as a value that nobody knows, ordered by URN.
+
+    The engine's own order is that in which the program's calls happened to arrive, which differs from run to run.
+    """
     found = []
-    for each in graph:
+    for each in sorted(graph, key=lambda one: one.urn):
         names = each.outputs.get(MADE_UP) or ()
         outputs = {key: UNKNOWN if key in names else value for key, value in each.outputs.items() if key != MADE_UP}
         found.append(replace(each, outputs=outputs))

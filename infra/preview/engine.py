@@ -35,11 +35,15 @@ class Engine:
     limit_s: float
     _running: "set[subprocess.Popen[str]]" = field(default_factory=set, init=False)
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
+    _starting: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def stop(self) -> None:
         """End what runs, from another thread; nothing is run afterwards."""
-        self._stopped.set()
-        for process in tuple(self._running):
+        # What is being started now runs when the lock is free, and is ended as well.
+        with self._starting:
+            self._stopped.set()
+            running = tuple(self._running)
+        for process in running:
             # Its own thread reads what it prints.
             _end(process, process.wait)
 
@@ -52,20 +56,21 @@ class Engine:
         if events is not None:
             command += ["--event-log", str(events)]
         started = time.monotonic()
-        if self._stopped.is_set():
-            return EngineRun(action=action, seconds=0.0, output="", errors=("it was stopped",))
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            # Only with its commands for debugging has the engine `--event-log`, as Pulumi's automation uses it.
-            env={**self.environment, "PULUMI_DEBUG_COMMANDS": "true"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self._running.add(process)
+        with self._starting:
+            if self._stopped.is_set():
+                return EngineRun(action=action, seconds=0.0, output="", errors=("it was stopped",))
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                # Only with its commands for debugging has the engine `--event-log`, as Pulumi's automation uses it.
+                env={**self.environment, "PULUMI_DEBUG_COMMANDS": "true"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            self._running.add(process)
         try:
             output, said = process.communicate(timeout=self.limit_s)
         except subprocess.TimeoutExpired:

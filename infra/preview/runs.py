@@ -76,7 +76,7 @@ class StackRun:
     @property
     def unknown_packages(self) -> tuple[str, ...]:
         """Packages of which nothing is known but what the program says."""
-        return tuple(dict.fromkeys(each.about for each in self.notes if each.kind == "unknown-package"))
+        return tuple(sorted({each.about for each in self.notes if each.kind == "unknown-package"}))
 
 
 @contextmanager

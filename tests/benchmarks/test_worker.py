@@ -19,6 +19,7 @@ from benchmarks.engines.roster import ROSTER
 from benchmarks.errors import EngineFailed, EngineTooSlow
 from benchmarks.processes import WorkerProcess
 from benchmarks.worker import Worker, serve
+from tests.servers.waiting import PATIENCE_S
 
 
 class Recorder:
@@ -148,7 +149,7 @@ def test_errors_are_answered_and_close_ends_it(worker: tuple[Worker, Recorder]) 
 @pytest.mark.slow
 def test_our_own_engine_answers_in_its_process(tmp_path: Path, dataset: Dataset) -> None:
     with WorkerProcess(ROSTER[0], tmp_path, tmp_path / "logs") as process:
-        process.ask("open", folder=str(tmp_path / "store"), dimensions=dataset.corpus.dimensions)
+        process.ask("open", timeout_s=PATIENCE_S, folder=str(tmp_path / "store"), dimensions=dataset.corpus.dimensions)
         process.ask(
             "arrange",
             memories=str(dataset.corpus.memories),
@@ -159,7 +160,7 @@ def test_our_own_engine_answers_in_its_process(tmp_path: Path, dataset: Dataset)
         )
         process.ask("questions", path=str(dataset.questions_path))
         assert process.ask("ingest", start=0, stop=500, batch=100)["rows"] == 500
-        asked: dict[str, Any] = {"leg": VECTOR, "limit": 10, "mixed": False, "where": None, "budget_s": 30}
+        asked: dict[str, Any] = {"leg": VECTOR, "limit": 10, "mixed": False, "where": None, "budget_s": 60}
         found = process.ask("search", items=[0, 1], **asked)["found"]
         assert [numbers[0] for numbers in found] == list(dataset.questions.numbers[:2])
         with pytest.raises(EngineFailed, match="nonsense"):

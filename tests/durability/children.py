@@ -158,12 +158,16 @@ def answer_questions(reporter: Reporter, path: Path, requests: Connection) -> No
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """A move from one embedding to another, and the ledger of the worker that goes on meanwhile."""
+    """A move from one embedding to another, and the ledger of the worker that goes on meanwhile.
+
+    After so many `supplies` the move waits to be killed; with None it goes on to its end.
+    """
 
     source: EmbeddingIdentity
     target: EmbeddingIdentity
     ledger: Ledger
     round_number: int
+    supplies: int | None = None
 
 
 def move_until_killed(reporter: Reporter, path: Path, move: Move) -> None:
@@ -187,8 +191,12 @@ def move_until_killed(reporter: Reporter, path: Path, move: Move) -> None:
         acknowledged=lambda name, answer: reporter.send("done", name, _stamps(answer)),
     )
     worker.start()
+    supplies = 0
     while pending := store.spaces.pending(random.choice((1, 2, 5))):
+        if supplies == move.supplies:
+            Event().wait()
         store.spaces.supply([(number, vector_of(text, move.target.dimensions)) for number, text in pending])
+        supplies += 1
         reporter.send("supplied", len(pending))
         if len(pending) < 4:
             worker.stopping.set()

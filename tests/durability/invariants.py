@@ -14,6 +14,7 @@ from app.backends.sqlite.vectors import pack_signs, pack_vector
 from app.backends.stored import prefix_path
 from app.domain.memory import Memory
 from tests.durability.workload import IDENTITY, vector_of
+from tests.servers.waiting import PATIENCE_S
 
 Rows = list[tuple[Any, ...]]
 
@@ -27,7 +28,7 @@ def check_file(path: Path, *, dimensions: int = IDENTITY.dimensions) -> None:
     """Assert that the file is sound and that all that is derived agrees with the rows, as of one moment."""
     connection = apsw.Connection(str(path))
     try:
-        connection.set_busy_timeout(10_000)
+        connection.set_busy_timeout(int(PATIENCE_S * 1000))
         connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, chunks_fts_default, 'instance')")
         connection.execute("BEGIN")
         assert select(connection, "PRAGMA integrity_check") == [("ok",)]
@@ -50,6 +51,7 @@ def read_clock(path: Path) -> tuple[int, int]:
     """The `seq` and `hlc` of a store."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
+        connection.set_busy_timeout(int(PATIENCE_S * 1000))
         ((seq, hlc),) = select(connection, "SELECT seq, hlc FROM store_clock")
     finally:
         connection.close()

@@ -165,8 +165,8 @@ def test_closing_on_a_failing_disk_ends(tmp_path: Path, grown: Grown, disk: Fail
     path = Path(shutil.copy(grown.path, tmp_path / "memory.db"))
     trial = Trial(open_on(disk, path), grown.state)
     trial.write()
+    disk.arm(Fault(call="write", nth=1, lasting=True))  # before there are counts, which the meter's thread might write
     trial.store.meter.record([UsageRecord(tenant_id="acme", workspace_id="shelf-0", day="2026-11-22", operation="add")])
-    disk.arm(Fault(call="write", nth=1, lasting=True))
     with pytest.raises(StoreError):  # the counts cannot be written
         trial.store.close()
     disk.repair()
@@ -178,8 +178,8 @@ def test_closing_on_a_failing_disk_ends(tmp_path: Path, grown: Grown, disk: Fail
 def test_counts_of_use_wait_until_the_disk_works(tmp_path: Path, disk: FailingDisk) -> None:
     store = open_on(disk, tmp_path / "memory.db")
     used = UsageRecord(tenant_id="acme", workspace_id="shelf-0", day="2026-11-22", operation="add", calls=3, items=5)
+    disk.arm(Fault(call="write", nth=1, full=True, lasting=True))  # before the meter's thread has counts to write
     store.meter.record([used])
-    disk.arm(Fault(call="write", nth=1, full=True, lasting=True))
     with pytest.raises(StoreFull):
         store.meter.read("acme")
     disk.repair()

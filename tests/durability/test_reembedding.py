@@ -22,8 +22,8 @@ from tests.durability.workload import IDENTITY, State, apply_operation, seed_ran
 LOG = logging.getLogger(__name__)
 WORKER = "w0"
 SMALLER = EmbeddingIdentity(model="sample-24", dimensions=24)
-MEMORIES_AT_LEAST, KILLS_AT_LEAST = 150, 5
-"""At most five memories are moved between two reports, so that the first kills come before the end."""
+MEMORIES_AT_LEAST, KILLS_AT_LEAST, SUPPLIES = 180, 5, 6
+"""A supply moves five memories at most, so that the first kills come before the end, however late they come."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,13 @@ def test_a_move_that_is_killed_goes_on_and_misses_nothing(tmp_path: Path, way: W
     history.ledgers[WORKER] = Ledger(worker=WORKER, state=grow(path, way.source))
     kills, moved = 0, False
     while not moved:
-        move = Move(source=way.source, target=way.target, ledger=history.ledgers[WORKER], round_number=kills + 1)
+        move = Move(
+            source=way.source,
+            target=way.target,
+            ledger=history.ledgers[WORKER],
+            round_number=kills + 1,
+            supplies=SUPPLIES if kills < KILLS_AT_LEAST else None,
+        )
         child = start_child(move_until_killed, path, move)
         reports = (1, 2, 4, 6) if kills < KILLS_AT_LEAST else (3, 12, 50, 100, 10_000)
         for _ in range(random.choice(reports)):

@@ -9,6 +9,7 @@ import pytest
 
 from policies.settings import PolicySettings, find_environment, find_residency, read_waivers
 from sizing.graph.resources import Resource, ResourceGraph, build_graph
+from tests.conftest import TODAY
 from tests.infra import recorder
 from tests.infra.recorder import Recording
 from tests.infra.stacks import ALTERNATIVES, STACKS, find_cloud, find_region, read_stack, record_stack
@@ -90,7 +91,7 @@ def _region(each: recorder.Recorded, regions: Mapping[str, str], usual: str) -> 
 
 
 def settings_of(choice: str) -> PolicySettings:
-    """What the stack's policies are told, with the repository's waivers."""
+    """What the stack's policies are told, with the repository's waivers on the day of the tests: they end some day."""
     stack, more = CHOICES[choice]
     config = read_stack(stack) | {key: str(value) for key, value in more.items()}
     return PolicySettings.model_validate(
@@ -98,5 +99,6 @@ def settings_of(choice: str) -> PolicySettings:
             "environment": find_environment(stack, config),
             "residency": find_residency(stack, config),
             "waivers": read_waivers(),
+            "today": TODAY,
         }
     )

@@ -12,6 +12,7 @@ import pytest
 
 from tests.emulated_aws.stage import find_engine
 from tests.servers.installation import ServerMissing
+from tests.servers.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +84,7 @@ def _run(folder: Path, *arguments: str) -> tuple[int, str]:
         env=_environment(folder),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from app.domain.access import Role
 from app.errors import MemoryServiceError
 from reme_cloud.errors import make_error
 from tests.app.mcp.serving import listening, serving
+from tests.servers.waiting import PATIENCE_S
 
 KEY = "rk_" + "0123456789abcdef" * 2
 OWN, FOREIGN = "acme:own", "acme:foreign"
@@ -202,7 +204,14 @@ def test_something_else_at_the_address_is_told() -> None:
 
 
 @pytest.mark.slow
-def test_an_answer_that_takes_too_long_is_given_up() -> None:
+def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_client(timeout: float, **named: Any) -> httpx.AsyncClient:
+        # On a busy machine it may take as long to connect, which is another error.
+        return client(timeout=httpx.Timeout(timeout, connect=PATIENCE_S), **named)
+
+    client = httpx.AsyncClient
+    monkeypatch.setattr(httpx, "AsyncClient", open_client)
+
     async def hang(request: Request) -> Response:
         while not await request.is_disconnected():
             await anyio.sleep(0.05)

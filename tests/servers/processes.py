@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.servers.waiting import wait_until
 
 _GONE = {"Z", "X"}
+_STOPPED = {"T", "t"}
 _PARENT, _STARTED = 1, 19
 """The positions of a process's parent and start in /proc/PID/stat behind the name (proc(5), fields 4 and 22)."""
 
@@ -27,6 +28,17 @@ class ProcessKey:
         """Whether it is there still, stopped ones included."""
         fields = _read_stat(self.pid)
         return fields is not None and fields[0] not in _GONE and int(fields[_STARTED]) == self.started
+
+    def stands(self) -> bool:
+        """Whether it has been stopped, with each of its threads, or is gone."""
+        states = [fields[0] for fields in map(_read_stat_of, self._threads()) if fields is not None]
+        return not self.runs() or all(state in _STOPPED | _GONE for state in states)
+
+    def _threads(self) -> list[Path]:
+        try:
+            return list(Path(f"/proc/{self.pid}/task").iterdir())
+        except (FileNotFoundError, ProcessLookupError):
+            return []
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal, if it still runs."""
@@ -96,8 +108,12 @@ def remove_path(path: Path) -> None:
 
 def _read_stat(pid: int) -> list[str] | None:
     """The fields behind the name, which may hold blanks and brackets: state, parent, ..."""
+    return _read_stat_of(Path(f"/proc/{pid}"))
+
+
+def _read_stat_of(place: Path) -> list[str] | None:
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        text = (place / "stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
     return text.rpartition(")")[2].split()

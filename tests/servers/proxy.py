@@ -14,6 +14,7 @@ from tests.servers.ports import PortLease
 from tests.servers.server import HOST
 
 _CHUNK_BYTES = 65_536
+_WAITING = 100
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER for zero seconds: closing sends RST
 Answer = TypeVar("Answer")
 
@@ -22,19 +23,21 @@ Answer = TypeVar("Answer")
 class Cut:
     """Where a connection is to be cut: when so much came back from the server, or when the client sends these bytes.
 
-    `delivered` tells whether the server gets what the client sent last.
+    `delivered` tells whether the server gets what the client sent last, `last` whether nobody is let in afterwards.
     """
 
     after_bytes: int | None = None
     sends: bytes = b""
     delivered: bool = True
+    last: bool = False
 
 
 @dataclass(eq=False)
 class Link:
     """One client's connection and the one to the server that belongs to it."""
 
-    client: asyncio.StreamWriter
+    accepted: socket.socket
+    client: asyncio.StreamWriter | None = None
     server: asyncio.StreamWriter | None = None
     returned_bytes: int = 0
     sent: bytes = b""
@@ -61,7 +64,8 @@ class Proxy:
         self.host, self.port = HOST, self._lease.number
         self.cuts = 0
         self._links: set[Link] = set()
-        self._listener: asyncio.Server | None = None
+        self._door: socket.socket | None = None
+        self._serving: set[asyncio.Task[None]] = set()
         self._cut: Cut | None = None
         self._delay_s = 0.0
         self._bytes_per_s: int | None = None
@@ -92,18 +96,22 @@ class Proxy:
 
     def refuse(self) -> None:
         """Listen no more: connections are refused, and those that are there are cut."""
-        self._do(self._refuse())
+        self._tell(self._refuse)
 
     def cut(self) -> None:
         """Cut every connection; new ones are welcome."""
         self._tell(self._cut_all)
 
-    def cut_once(self, *, after_bytes: int | None = None, sends: bytes = b"", delivered: bool = True) -> None:
+    def cut_once(
+        self, *, after_bytes: int | None = None, sends: bytes = b"", delivered: bool = True, last: bool = False
+    ) -> None:
         """Cut the first connection to which it happens: so many bytes came back, or the client sends these bytes.
 
-        With `delivered` the server gets what was sent, and acts on it, but its answer does not arrive.
+        With `delivered` the server gets what was sent, and acts on it, but its answer does not arrive. With `last`
+        others are refused from that moment on, so that a client that tries again at once does not get through.
         """
-        self._tell(lambda: setattr(self, "_cut", Cut(after_bytes=after_bytes, sends=sends, delivered=delivered)))
+        cut = Cut(after_bytes=after_bytes, sends=sends, delivered=delivered, last=last)
+        self._tell(lambda: setattr(self, "_cut", cut))
 
     def swallow(self) -> None:
         """Pass nothing on and answer nothing; new connections are accepted. What was swallowed arrives at `recover`."""
@@ -141,13 +149,32 @@ class Proxy:
         return len(self._links)
 
     async def _listen(self) -> None:
-        if self._listener is None:
-            self._listener = await asyncio.start_server(self._accept, self.host, self.port)
+        if self._door is None:
+            self._door = socket.create_server((self.host, self.port), backlog=_WAITING)
+            self._door.setblocking(False)
+            self._loop.add_reader(self._door, self._let_in, self._door)
 
-    async def _refuse(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+    def _let_in(self, door: socket.socket) -> None:
+        """Accept a client. It is a link at once, so that nothing is ever lost between the two: asyncio's own servers
+        leave what they have just accepted open when they end."""
+        try:
+            accepted, _ = door.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # the client went away
+            return
+        link = Link(accepted=accepted)
+        self._links.add(link)
+        task = self._loop.create_task(self._accept(link))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    def _shut(self) -> None:
+        if self._door is not None:
+            self._loop.remove_reader(self._door)
+            self._door.close()
+            self._door = None
+
+    def _refuse(self) -> None:
+        self._shut()
         self._cut_all()
 
     async def _recover(self) -> None:
@@ -156,13 +183,14 @@ class Proxy:
         await self._listen()
 
     async def _close(self) -> None:
-        await self._refuse()
+        self._refuse()
         self._flowing.set()
-        # also what has just been accepted, and is no link yet
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
+        for link in tuple(self._links):  # cancelled before it began
+            link.accepted.close()
 
     def _cut_all(self) -> None:
         for link in tuple(self._links):
@@ -176,25 +204,27 @@ class Proxy:
             self.cuts += 1
         link.reset(link.client)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link = Link(client=writer)
-        self._links.add(link)
+    async def _accept(self, link: Link) -> None:
         try:
-            await self._serve(link, reader)
+            reader, link.client = await asyncio.open_connection(sock=link.accepted)
+            if not link.cut:
+                await self._serve(link, reader, link.client)
         except (OSError, asyncio.CancelledError):  # the server refuses, or the proxy closes
             pass
         finally:
             link.reset(link.client)
             link.reset(link.server)
+            if link.client is None:
+                link.accepted.close()
             self._links.discard(link)
 
-    async def _serve(self, link: Link, reader: asyncio.StreamReader) -> None:
+    async def _serve(self, link: Link, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         await self._flowing.wait()
         answers, link.server = await asyncio.open_connection(*self._target)
         if link.cut:
             return
         there = asyncio.create_task(self._pass_on(link, reader, link.server, returns=False))
-        back = asyncio.create_task(self._pass_on(link, answers, link.client, returns=True))
+        back = asyncio.create_task(self._pass_on(link, answers, client, returns=True))
         try:
             await asyncio.wait((there, back), return_when=asyncio.ALL_COMPLETED)
         finally:
@@ -232,17 +262,23 @@ class Proxy:
             left = cut.after_bytes - link.returned_bytes
             link.returned_bytes += len(data)
             if len(data) >= left:
-                self._cut = None
-                link.client.write(data[:left])
+                self._use_up(cut)
+                if link.client is not None:
+                    link.client.write(data[:left])
                 self._break(link)
                 link.reset(link.server)
                 return b""
         elif not returns and cut.sends:
             link.sent = link.sent[-len(cut.sends) :] + data
             if cut.sends in link.sent:
-                self._cut = None
+                self._use_up(cut)
                 self._break(link)
                 if not cut.delivered:
                     link.reset(link.server)
                     return b""
         return data
+
+    def _use_up(self, cut: Cut) -> None:
+        self._cut = None
+        if cut.last:
+            self._shut()

@@ -153,7 +153,8 @@ class Server(ABC):
     def pause(self) -> None:
         """Let it stand still (SIGSTOP): connections are accepted by the kernel, and nothing answers."""
         if self._key is not None:
-            stop_tree(self._key)
+            stopped = stop_tree(self._key)
+            wait_until(lambda: all(each.stands() for each in stopped), f"{self.name} to stand still")
 
     def resume(self) -> None:
         """Let it go on after a pause."""

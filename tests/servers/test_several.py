@@ -13,6 +13,7 @@ from redis.sentinel import Sentinel
 from tests.servers.buckets import Buckets
 from tests.servers.postgres import Databases, PostgresPair
 from tests.servers.valkey import ValkeyCluster, ValkeySentinels
+from tests.servers.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +52,7 @@ def test_a_promoted_replica_has_what_the_primary_acknowledged(postgres_pair: Pos
 def test_sentinels_make_the_replica_primary(valkey_sentinels: ValkeySentinels) -> None:
     old = valkey_sentinels.find_primary()
     assert old == (valkey_sentinels.primary.host, valkey_sentinels.primary.port)
-    sentinel: Any = Sentinel(valkey_sentinels.addresses, socket_timeout=5)  # type: ignore[no-untyped-call]
+    sentinel: Any = Sentinel(valkey_sentinels.addresses, socket_timeout=PATIENCE_S)  # type: ignore[no-untyped-call]
     with closing(sentinel):
         with closing(sentinel.master_for(valkey_sentinels.service_name)) as client:
             client.set("word", "kept")

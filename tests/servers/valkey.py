@@ -9,10 +9,11 @@ import redis
 
 from tests.servers.installation import find_packaged
 from tests.servers.server import HOST, Server
-from tests.servers.waiting import wait_until
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 _SLOTS = 16_384
-_TIMEOUT_S = 30.0
+_NODE_TIMEOUT_MS = 60_000
+"""A node of a cluster that is silent for so long is taken for dead, which no test has happen."""
 
 
 class ValkeyServer(Server):
@@ -38,6 +39,7 @@ class ValkeyServer(Server):
             "dir": str(self.folder / "data"),
             "save": "",
             "appendonly": "yes",
+            "appendfsync": "no",  # with the default a reply may come before its write while a disk is busy
             **{name.replace("_", "-"): value for name, value in self._settings.items()},
         }
         return [self._program, *(part for name, value in settings.items() for part in (f"--{name}", value))]
@@ -51,7 +53,7 @@ class ValkeyServer(Server):
 
     def ask(self, *command: str | int) -> Any:
         """The answer to one command."""
-        with redis.Redis(host=HOST, port=self.port, socket_timeout=_TIMEOUT_S, decode_responses=True) as client:
+        with redis.Redis(host=HOST, port=self.port, socket_timeout=PATIENCE_S, decode_responses=True) as client:
             return client.execute_command(*command)
 
 
@@ -93,7 +95,7 @@ class ValkeySentinels:
     `addresses` are those of the Sentinels, which clients ask for the primary called `service_name`.
     """
 
-    def __init__(self, *, down_after_ms: int = 3000) -> None:
+    def __init__(self, *, down_after_ms: int = 5000) -> None:
         self.service_name = "reme"
         self._opened = ExitStack()
         self.primary = ValkeyServer()
@@ -169,7 +171,7 @@ class ValkeyNode(ValkeyServer):
     """One node of a cluster."""
 
     def __init__(self) -> None:
-        super().__init__(cluster_enabled="yes", cluster_node_timeout="5000")
+        super().__init__(cluster_enabled="yes", cluster_node_timeout=str(_NODE_TIMEOUT_MS))
         self.bus_port = self.lease_port()
         self._settings["cluster_port"] = str(self.bus_port)
 

@@ -136,9 +136,8 @@ class GreenModerator:
             raise _closed()
         name = f"{self.name_of(source)} at {self._host}"
         if limit_s <= 0:
-            raise _NotAsked(
-                f"{name} was not asked about all texts in {self._choice.deadline_s:g} s: send fewer at a time"
-            )
+            late = f"{name} was not asked about all texts in {self._choice.deadline_s:g} s: send fewer at a time"
+            raise Setback(_NotAsked(late), cut_short=True)
         try:
             status, headers, body = self._post(piece, source, limit_s)
         except httpx2.TimeoutException:

@@ -28,13 +28,14 @@ class RequestRate:
     def book(self, within_s: float) -> float:
         """Take the next start that is free and return the seconds until then.
 
-        Raises `ModelUnavailable`, and takes none, where that is later than `within_s`.
+        Raises `ModelUnavailable`, and takes none, where that is later than `within_s`. One that is free now is given
+        even where no time is left, which is for the caller to tell.
         """
         with self._lock:
             now = self._seconds()
             start = max(now, self._starts[0] + WINDOW_S) if len(self._starts) == self._limit else now
             wait_s = start - now
-            if wait_s > within_s:
+            if wait_s > max(0.0, within_s):
                 raise ModelUnavailable(
                     f"the next of {self._limit} requests a minute is free in {wait_s:.1f} s, after the deadline in "
                     f"{max(0.0, within_s):.1f} s: repeat later, or raise requests_per_minute"

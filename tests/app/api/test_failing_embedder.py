@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -15,7 +16,7 @@ from app.backends.embedders.hashing import HashingEmbedder
 from app.backends.models.embedding import OpenAIEmbeddingModel
 from app.errors import ModelUnavailable
 from app.service.backlog import FILL, VectorBacklog
-from tests.app.api.world import services_of
+from tests.app.api.world import make_app, make_client, services_of
 from tests.servers.waiting import wait_until
 from tests.standin import KEY, Fault, ModelServer, model_server
 
@@ -147,18 +148,18 @@ def test_questions_that_are_embedded_together_fail_alone(
 
 
 def test_a_start_fills_what_a_process_that_died_left(
-    open_client: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+    open_client: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(self: object, texts: object) -> None:
         raise ModelUnavailable
 
-    client = open_client(store={"backend": "sqlite"})
-    with monkeypatch.context() as failing:
-        failing.setattr(HashingEmbedder, "embed", fail)
-        failing.setattr(VectorBacklog, "note", lambda *_: None)
-        add(client, "green tea")
-    assert search(client, "green tea", "vector")["hits"] == []
-    client.__exit__()
+    client = make_client(make_app(tmp_path, store={"backend": "sqlite"}))  # not entered: nobody fills it meanwhile
+    with closing(services_of(client)):
+        with monkeypatch.context() as failing:
+            failing.setattr(HashingEmbedder, "embed", fail)
+            failing.setattr(VectorBacklog, "note", lambda *_: None)
+            add(client, "green tea")
+        assert search(client, "green tea", "vector")["hits"] == []
     again = open_client(store={"backend": "sqlite"})
     wait_until(lambda: contents(search(again, "green tea", "vector")) == ["green tea"], "the vector of green tea")
 

@@ -1,18 +1,21 @@
 """What models cost, its caps and its ledger under /v1."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.api.times import write_moment
 from app.api.v1.resources import UsageOut
 from app.api.v1.spending import LedgerPage, SpendingOut
+from app.backends.clock import SystemClock
 from app.domain.access import DEFAULT_TENANT
 from app.domain.spending import LedgerEntry, Payer
 from tests.app.api.world import services_of
+
+pytestmark = pytest.mark.usefixtures("midday")
 
 WS = "/v1/workspaces/team:one"
 PAYER = Payer(tenant_id=DEFAULT_TENANT, workspace_id="team:one", key_id="k1", operation="extract")
@@ -22,7 +25,7 @@ def settle(client: TestClient, usd: str | None, *, number: int = 0, payer: Payer
     services_of(client).store.ledger.settle(
         LedgerEntry(
             id=f"{number:032x}",
-            at_ms=int(datetime.now(UTC).timestamp() * 1000),
+            at_ms=SystemClock().now_ms(),
             payer=payer,
             task="personal",
             model="gpt-4o-mini",
@@ -46,7 +49,7 @@ def test_spending_is_told_by_day_and_month(client: TestClient) -> None:
     assert day["begins_at"] >= month["begins_at"]
     assert month["begins_at"].endswith("-01T00:00:00.000Z")
     for period in (day, month):
-        assert period["begins_at"] < datetime.now(UTC).isoformat() < period["ends_at"]
+        assert period["begins_at"] < write_moment(SystemClock().now_ms()) < period["ends_at"]
         assert (period["spent_usd"], period["cap_usd"], period["left_usd"], period["own"]) == (
             "1.500000000001",
             None,

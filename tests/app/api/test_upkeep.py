@@ -16,7 +16,7 @@ from app.domain.job import JobState
 from app.domain.memory import MemoryDraft, MemoryKind
 from app.errors import StoreBusy
 from tests.app.api.world import OTHER_TENANT, make_app, make_client, services_of
-from tests.servers.waiting import wait_until
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 Start = Callable[..., TestClient]
 DAY_MS = 86_400_000
@@ -87,7 +87,8 @@ def test_a_job_survives_the_process_that_took_it_in(tmp_path: Path) -> None:
         assert after.get("/v1/workspaces/ws/memories").json()["items"][0]["content"] == "kept for later"
 
 
-def test_the_lifespan_ends_cleanly(tmp_path: Path) -> None:
+def test_the_lifespan_ends_cleanly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.upkeep.PATIENCE_S", PATIENCE_S)
     app = make_app(tmp_path, store={"backend": "sqlite"})
     with make_client(app) as client:
         assert app.state.api.upkeep._thread.is_alive()

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from app.api.context import PATTERN_THREADS
 from app.domain.access import LOCAL_ADMIN
 from app.domain.memory import Scope
+from app.service.working.patterns import find_matches
 from tests.app.api.world import services_of
 from tests.servers.waiting import PATIENCE_S
 
@@ -33,7 +34,9 @@ def post(client: TestClient, path: str, /, **body: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["", "_for_as"])
-def test_as_clients_of_0_2_ask(client: TestClient, name: str) -> None:
+def test_as_clients_of_0_2_ask(client: TestClient, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The process that looks for an expression may start late on a busy machine.
+    monkeypatch.setattr(find_matches, "__kwdefaults__", {"most_s": PATIENCE_S})
     done = post(
         client,
         f"/summary_working_memory{name}",

@@ -110,6 +110,7 @@ def test_a_malformed_key(client: TestClient, body: dict[str, Any]) -> None:
     assert client.post("/v1/admin/keys", json=body).status_code == 422
 
 
+@pytest.mark.usefixtures("midday")
 def test_use_is_reported_and_becomes_a_workload(client: TestClient) -> None:
     for number in range(3):
         client.post(f"{WS}/memories", json={"type": "task", "content": f"abc {number}"})

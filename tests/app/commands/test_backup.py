@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,16 +13,19 @@ from typing import Any
 
 import pytest
 
+from app import backup_places
 from app.backends import postgres, sqlite
 from app.backends.clock import SystemClock
 from app.backends.embedders.hashing import HashingEmbedder
 from app.domain.access import ApiKey, Role
+from app.domain.backups import Show
 from app.domain.change import Add, ChangeBatch, Delete
 from app.domain.copying import Digest, add_up
 from app.domain.memory import MemoryDraft, MemoryKind, Scope
 from tests.app.commands.conftest import Runner
 from tests.servers.buckets import Buckets
 from tests.servers.postgres import Databases
+from tests.servers.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 EMBEDDER = HashingEmbedder()
@@ -276,11 +278,13 @@ def test_a_bucket_keeps_backups(
 def writing(path: Path, command: list[str]) -> Iterator[None]:
     """A process that writes and notes what was acknowledged."""
     worker = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+    def goes_on() -> bool:
+        assert worker.poll() is None
+        return path.exists() and len(path.read_text().splitlines()) > 50
+
     try:
-        deadline = time.monotonic() + 60
-        while not (path.exists() and len(path.read_text().splitlines()) > 50):
-            assert worker.poll() is None and time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(goes_on, "some pairs")
         yield
     finally:
         worker.kill()
@@ -290,9 +294,25 @@ def writing(path: Path, command: list[str]) -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
 def test_a_service_that_writes_does_not_tear_a_copy(
-    reme: Runner, filled: Path, place: Path, backend: str, request: pytest.FixtureRequest
+    reme: Runner,
+    filled: Path,
+    place: Path,
+    backend: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     acknowledged = place / "acknowledged"
+    take_copy = backup_places.take_copy
+    before: list[str] = []
+
+    def take_while_it_writes(settings: Any, scratch: Path, show: Show) -> Any:
+        def show_and_wait(done: int, total: int) -> None:
+            show(done, total)
+            wait_until(lambda: len(acknowledged.read_text().split()) > len(before), "a pair that is written meanwhile")
+
+        return take_copy(settings, scratch, show_and_wait)
+
+    monkeypatch.setattr(backup_places, "take_copy", take_while_it_writes)
     if backend == "sqlite":
         where, chosen = str(filled), ["--working-dir", str(filled)]
     else:

@@ -18,6 +18,7 @@ from app.domain.change import Add, ChangeBatch
 from app.domain.copying import CopyStand, add_up
 from app.domain.memory import MemoryDraft, MemoryKind, Scope
 from tests.app.commands.conftest import Runner
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 HERE = Scope(tenant_id="default", workspace_id="default")
 
@@ -131,6 +132,16 @@ def test_wrong_input_is_one_line(reme: Runner, filled: Path, place: Path, monkey
     assert (refused.code, "embed" in refused.err) == (2, True)
 
 
+def _kill_after(pause_s: float, command: list[str], target: Path) -> bool:
+    """Start a mover, and kill it so long after its target is there; whether it was still at work."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ)) as mover:
+        wait_until(lambda: target.exists() or mover.poll() is not None, "the mover to begin")
+        time.sleep(pause_s)
+        is_at_work = mover.poll() is None
+        mover.kill()
+    return is_at_work
+
+
 @pytest.mark.slow
 def test_a_mover_that_was_killed_goes_on(filled: Path, place: Path, reme: Runner) -> None:
     """Killed at any moment, the move is taken up again, and what it held of the source lapses."""
@@ -148,15 +159,11 @@ def test_a_mover_that_was_killed_goes_on(filled: Path, place: Path, reme: Runner
     pauses_s = (0.1, 0.4, 0.9, 1.6)
     killed = 0
     for pause_s in pauses_s:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ)) as mover:
-            deadline = time.monotonic() + 60
-            while not (there / ".reme" / "memory.db").exists() and mover.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.02)
-            time.sleep(pause_s)
-            killed += mover.poll() is None
-            mover.kill()
+        killed += _kill_after(pause_s, command, there / ".reme" / "memory.db")
     assert killed >= 1
-    moved = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False, timeout=120)
+    moved = subprocess.run(
+        command, capture_output=True, text=True, env=dict(os.environ), check=False, timeout=PATIENCE_S
+    )
     assert moved.returncode == 0, moved.stderr
     assert count_rows(filled) == count_rows(there)
     here, new = open_file(filled), open_file(there)

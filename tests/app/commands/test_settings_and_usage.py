@@ -99,6 +99,7 @@ def test_days_without_use_are_said(reme: Runner) -> None:
     assert reme("usage", "--from", "yesterday").code == 2
 
 
+@pytest.mark.usefixtures("midday")
 def test_a_plan_stands_beside_what_was_metered(reme: Runner, place: Path) -> None:
     (place / "plan.yaml").write_text("users: 10\nretrieves_per_user_day: 4\nactive_share: 0.5\n")
     reme("add", "one")

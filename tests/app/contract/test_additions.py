@@ -217,7 +217,7 @@ def test_a_text_cannot_be_changed_into_that_of_another_memory(backend: Backend) 
     coffee = add(backend, "coffee")
     with pytest.raises(AlreadyExists, match=tea.id):
         change(backend, updating(coffee, content=" TEA "))
-    assert scan_all(backend, superseded=True) == [tea, coffee]
+    assert sorted(scan_all(backend, superseded=True), key=lambda memory: memory.seq) == [tea, coffee]
     assert changed(backend, updating(tea, content="Tea")).content == "Tea"
     change(backend, Delete(memory_id=tea.id))
     assert changed(backend, updating(coffee, content="tea")).content == "tea"

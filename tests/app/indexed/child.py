@@ -15,6 +15,7 @@ from app.backends.clock import SystemClock
 from app.domain.change import Add, ChangeBatch, Delete, Update
 from app.domain.memory import MemoryPatch
 from tests.app.contract.samples import HERE, IDENTITY, draft, vector_of
+from tests.servers.waiting import PATIENCE_S
 
 TEXTS = tuple(f"note {number}" for number in range(10))
 LEASE_MS = 1000
@@ -25,7 +26,7 @@ def main() -> None:
     folder, host, port, name, stage = sys.argv[1:]
     clock = SystemClock()
     store = sqlite.open_store(Path(folder) / "memory.db", identity=IDENTITY, clock=clock)
-    index = open_index(host, int(port), name=name)
+    index = open_index(host, int(port), name=name, search_timeout_s=PATIENCE_S, timeout_s=PATIENCE_S)
     both = indexed.open_store(store, index, identity=IDENTITY, clock=clock, indexing=False)
     adding = tuple(Add(draft=draft(text, tags=("told",)), vector=vector_of(text)) for text in TEXTS)
     outcomes = both.memories.commit(ChangeBatch(scope=HERE, changes=adding)).outcomes

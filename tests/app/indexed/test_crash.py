@@ -15,7 +15,7 @@ from app.domain.query import MemoryFilter
 from tests.app.contract.samples import ALL, HERE, IDENTITY, found_texts, vector_of
 from tests.app.indexed.child import LEASE_MS, TEXTS
 from tests.app.indexed.conftest import OpenIndexed
-from tests.servers.waiting import wait_until
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chroma")]
 ROOT = Path(__file__).parents[3]
@@ -32,7 +32,7 @@ def test_a_crash_after_the_commit(chroma_server: Any, tmp_path: Path, open_index
     )
     assert done.returncode == -signal.SIGKILL
     store = sqlite.open_store(tmp_path / "memory.db", identity=IDENTITY, clock=SystemClock())
-    index = open_index(*place[:2], name=place[2])
+    index = open_index(*place[:2], name=place[2], search_timeout_s=PATIENCE_S, timeout_s=PATIENCE_S)
     both = open_indexed(store, index, indexing=False)
     expected = {*TEXTS, "new"} - {TEXTS[1]}
     assert both.collection.mark == done.stdout.decode().strip(), "the collection is the same"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from threading import Event
-from time import sleep
+from time import monotonic, sleep
 
 from app.backends.memory.vector_index import RamVectorIndex
 from app.domain.embedding import EmbeddingIdentity, Vector
@@ -17,7 +17,7 @@ class TroubledIndex:
     """A `VectorIndex` before another. `asked` counts its calls, `told` is the entries that it took, call by call.
 
     `away` lets every call fail; `delay_s` is how long one takes; `refused` are numbers that it does not take;
-    `hangs` lets `apply` wait until the event is set.
+    `hangs` lets `apply` wait until the event is set. `closed_s` is when it was closed, by the monotonic clock.
     """
 
     def __init__(self, index: VectorIndex | None = None) -> None:
@@ -27,6 +27,7 @@ class TroubledIndex:
         self.refused: set[int] = set()
         self.hangs: Event | None = None
         self.asked = 0
+        self.closed_s = 0.0
         self.told: list[tuple[IndexEntry, ...]] = []
 
     @property
@@ -94,4 +95,5 @@ class TroubledIndex:
         self.index.drop()
 
     def close(self) -> None:
+        self.closed_s = monotonic()
         self.index.close()

@@ -10,6 +10,7 @@ from app.backends.elasticsearch import open_index as open_elasticsearch_index
 from app.backends.memory.vector_index import RamVectorIndex
 from app.ports import VectorIndex
 from tests.app.indexes import qdrant_backends
+from tests.servers.waiting import PATIENCE_S
 
 Factory: TypeAlias = Callable[[pytest.FixtureRequest, str], VectorIndex]
 """Opens a client of the collection of a name on the server of a fixture: `request.getfixturevalue("…_server")`.
@@ -30,13 +31,15 @@ def open_ram(request: pytest.FixtureRequest, name: str) -> VectorIndex:
 def open_elasticsearch(request: pytest.FixtureRequest, name: str) -> VectorIndex:
     """A client of an index of one shard, which a test makes and removes in a fifth of the time of three."""
     server = request.getfixturevalue("elasticsearch_server")
-    return open_elasticsearch_index([server.url], index_name=name, number_of_shards=1, number_of_replicas=0)
+    return open_elasticsearch_index(
+        [server.url], index_name=name, number_of_shards=1, number_of_replicas=0, timeout_s=PATIENCE_S
+    )
 
 
 def open_chroma(request: pytest.FixtureRequest, name: str) -> VectorIndex:
     """A client of a collection in Chroma."""
     server = request.getfixturevalue("chroma_server")
-    return open_chroma_index(server.host, server.port, name=name)
+    return open_chroma_index(server.host, server.port, name=name, search_timeout_s=PATIENCE_S, timeout_s=PATIENCE_S)
 
 
 FACTORIES: Mapping[str, Factory] = {

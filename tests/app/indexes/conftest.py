@@ -6,10 +6,20 @@ from secrets import token_hex
 
 import pytest
 
+from app.backends.elasticsearch import vector_index as elasticsearch_index
+from app.backends.qdrant import index as qdrant_index
 from app.errors import IndexUnavailable
 from app.ports import VectorIndex
 from tests.app.contract.samples import IDENTITY
 from tests.app.indexes.backends import AWAY, FACTORIES, list_params
+from tests.servers.waiting import PATIENCE_S
+
+
+@pytest.fixture(autouse=True)
+def patient_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check of a server that runs waits as long as a busy machine takes."""
+    for module in (elasticsearch_index, qdrant_index):
+        monkeypatch.setattr(module, "CHECK_S", PATIENCE_S)
 
 
 @pytest.fixture(params=list_params(FACTORIES))

@@ -10,6 +10,7 @@ from elasticsearch import Elasticsearch
 from app.backends.elasticsearch import ElasticsearchIndex, open_index
 from app.domain.embedding import EmbeddingIdentity
 from tests.app.contract.samples import IDENTITY
+from tests.servers.waiting import PATIENCE_S
 
 
 class ServerAddress(Protocol):
@@ -32,7 +33,7 @@ def opened(
 ) -> Iterator[ElasticsearchIndex]:
     """An index of one shard, prepared unless the identity is None, and dropped at the end."""
     given = {"index_name": make_name(), "number_of_shards": 1, "number_of_replicas": 0, **options}
-    index = open_index([server.url], **given)
+    index = open_index([server.url], **{"timeout_s": PATIENCE_S, **given})
     try:
         if identity is not None:
             index.prepare(identity)
@@ -45,7 +46,7 @@ def opened(
 @contextmanager
 def asking(server: ServerAddress) -> Iterator[Elasticsearch]:
     """A plain client."""
-    client = Elasticsearch([server.url], request_timeout=60)
+    client = Elasticsearch([server.url], request_timeout=PATIENCE_S)
     try:
         yield client
     finally:

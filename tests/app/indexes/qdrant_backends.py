@@ -18,6 +18,7 @@ from tests.app.indexes.qdrant_engine import EngineClient
 from tests.app.indexes.qdrant_grpc import serve_grpc
 from tests.app.indexes.qdrant_rest import serve_rest
 from tests.app.indexes.qdrant_standin import Standin
+from tests.servers.waiting import PATIENCE_S
 
 SERVER = "QDRANT_URL"
 """The variable that names a Qdrant server; its key in QDRANT_API_KEY, its port of gRPC in QDRANT_GRPC_PORT."""
@@ -90,7 +91,7 @@ def open_engine(request: pytest.FixtureRequest, name: str) -> VectorIndex:
 def open_rest(request: pytest.FixtureRequest, name: str) -> VectorIndex:
     """The engine behind a stand-in for the REST API."""
     port = keep(request, f"rest {name}", lambda: _Served(serve_rest), lambda made: made.close()).port
-    return qdrant.open_index(url=f"http://127.0.0.1:{port}", api_key=KEY, collection_name=name, timeout_s=10)
+    return qdrant.open_index(url=f"http://127.0.0.1:{port}", api_key=KEY, collection_name=name, timeout_s=PATIENCE_S)
 
 
 def open_grpc(request: pytest.FixtureRequest, name: str) -> VectorIndex:
@@ -103,7 +104,7 @@ def open_grpc(request: pytest.FixtureRequest, name: str) -> VectorIndex:
         https=False,
         api_key=KEY,
         collection_name=name,
-        timeout_s=10,
+        timeout_s=PATIENCE_S,
     )
 
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from qdrant_client import models
 
-PATIENCE_S = 30.0
-"""How long a stand-in that hangs waits to be let go."""
+PATIENCE_S = 600.0
+"""How long a stand-in that hangs waits to be let go, which is longer than any limit that a test sets."""
 
 
 class Engine(Protocol):

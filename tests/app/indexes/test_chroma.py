@@ -1,7 +1,7 @@
 """Chroma: what its client is told, what its `where` cannot say, and its server paused, killed and of another kind."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from secrets import token_hex
 from threading import Thread
@@ -17,6 +17,7 @@ from app.ports import VectorIndex
 from tests.app.contract.samples import IDENTITY, THERE, where
 from tests.app.indexes.samples import NOW_MS, ask, entry, expect, gone, numbers
 from tests.servers.chroma import ChromaServer
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.xdist_group("chroma")
 SECRET = "ck-secret-1234"  # noqa: S105 - of this test
@@ -59,7 +60,8 @@ def open_own() -> Iterator[Opener]:
     with ExitStack() as opened:
 
         def open_one(server: Any, **settings: Any) -> VectorIndex:
-            index = open_index(server.host, server.port, **settings)
+            patient = {"search_timeout_s": PATIENCE_S, "timeout_s": PATIENCE_S}
+            index = open_index(server.host, server.port, **{**patient, **settings})
             opened.callback(index.close)
             return index
 
@@ -153,10 +155,18 @@ def test_texts_that_are_alike_in_one_workspace_do_not_hide_those_of_another(open
 
 @pytest.mark.slow
 def test_a_server_that_stands_still_is_given_up_in_time(own_chroma: ChromaServer, open_own: Opener) -> None:
+    patient = open_own(own_chroma)
+    mark = patient.prepare(IDENTITY)
+    patient.apply([entry(1, "tea")])
     soon = {"search_timeout_s": 0.5, "timeout_s": 1.0}
     index = open_own(own_chroma, **soon)
-    mark = index.prepare(IDENTITY)
-    index.apply([entry(1, "tea")])
+
+    def is_prepared() -> bool:
+        with suppress(IndexUnavailable):
+            return index.prepare(IDENTITY) == mark
+        return False
+
+    wait_until(is_prepared, "the collection to be found")
     own_chroma.pause()
     try:
         started = monotonic()
@@ -166,11 +176,11 @@ def test_a_server_that_stands_still_is_given_up_in_time(own_chroma: ChromaServer
             index.apply([entry(2, "milk")])
         with pytest.raises(IndexUnavailable):
             open_own(own_chroma, **soon).prepare(IDENTITY)
-        assert monotonic() - started < 10.0
+        assert monotonic() - started < PATIENCE_S
     finally:
         own_chroma.resume()
-    assert index.prepare(IDENTITY) == mark
-    assert 1 in numbers(ask(index))
+    assert patient.prepare(IDENTITY) == mark
+    assert 1 in numbers(ask(patient))
 
 
 @pytest.mark.slow

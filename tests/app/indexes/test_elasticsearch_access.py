@@ -17,6 +17,7 @@ from tests.app.indexes.elasticsearch_opening import ServerAddress, make_name
 from tests.app.indexes.samples import ask, entry, numbers
 from tests.servers.certificates import make_certificates
 from tests.servers.gate import Gate, Reply, open_gate
+from tests.servers.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.xdist_group("elasticsearch")
 
@@ -44,7 +45,7 @@ class World:
 
     def open(self, **settings: Any) -> ElasticsearchIndex:
         """A client that trusts the gate's authority and has its key, unless told otherwise."""
-        given = {"ca_certs": self.authority, "timeout_s": 20.0, "index_name": make_name(), "number_of_shards": 1}
+        given = {"ca_certs": self.authority, "timeout_s": PATIENCE_S, "index_name": make_name(), "number_of_shards": 1}
         index = open_index([self.gate.endpoint], **{**given, "number_of_replicas": 0, **settings})
         self._stack.callback(index.close)
         return index

@@ -18,6 +18,7 @@ from tests.app.indexes.qdrant_grpc import serve_grpc
 from tests.app.indexes.qdrant_rest import serve_rest
 from tests.app.indexes.qdrant_standin import Standin
 from tests.app.indexes.samples import NOW_MS, ask, entry, numbers
+from tests.servers.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ def test_shards_that_differ_are_said(engine: EngineClient) -> None:
 
 def test_indexes_that_a_process_did_not_come_to_make_are_made_later(standin: Standin, engine: EngineClient) -> None:
     with serve_rest(standin) as port:
-        index = qdrant.open_index(url=f"http://127.0.0.1:{port}", timeout_s=2)
+        index = qdrant.open_index(url=f"http://127.0.0.1:{port}", timeout_s=PATIENCE_S)
         standin.fail(on="index", status=400, reason="stopped")
         with pytest.raises(SettingsError, match="stopped"):
             index.prepare(IDENTITY)

@@ -15,7 +15,7 @@ from app.domain.memory import MemoryDraft, MemoryKind
 from app.errors import Forbidden
 from app.mcp.endpoint import check_origin
 from tests.app.mcp.serving import Served, connected, serving, text_of
-from tests.servers.waiting import PATIENCE_S
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 OWN, FOREIGN = "acme:own", "acme:foreign"
 CANARY = "the canary sings at dawn"
@@ -339,11 +339,12 @@ def test_a_call_has_one_log_line_and_one_metric(tmp_path: Path) -> None:
                 await client.call_tool("search_memory", {"query": "x", "workspace_id": FOREIGN})
 
         anyio.run(run)
-        metrics = httpx.get(f"{served.url}/metrics", timeout=PATIENCE_S).text
+        metric = 'operation="mcp_add_memory"'
+        # A request is counted after it was answered.
+        wait_until(lambda: metric in httpx.get(f"{served.url}/metrics", timeout=PATIENCE_S).text, metric)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     [line] = [line for line in lines if line.get("operation") == "mcp_add_memory"]
     assert (line["workspace_id"], line["route"], line["http_status"]) == (OWN, "/mcp", 200)
     assert len(line["key_id"]) == 32
-    assert 'operation="mcp_add_memory"' in metrics
     assert CANARY not in log.read_text()
     assert key not in log.read_text()

@@ -27,13 +27,16 @@ PATIENT = ("--timeout-worker-healthcheck", f"{PATIENCE_S:.0f}", "--timeout-keep-
 @contextmanager
 def working(place: Path, port: int) -> Iterator[str]:
     """Two workers of uvicorn on the store of a folder; yields their address."""
+    log = place / "log.jsonl"
     command = [sys.executable, "-m", "uvicorn", "tests.app.mcp.serving:create_served_app", "--factory"]
     environment = {
         "PYTHONPATH": str(ROOT),
         "REME_WORKING_DIR": str(place),
         "REME_EMBEDDING__BACKEND": "hashing",
         "REME_HTTP__WORKERS": "2",
-        "REME_LOG__FILE": str(place / "log.jsonl"),
+        "REME_LOG__FILE": str(log),
+        # Six clients write at once, and on a busy machine a disk may take its time.
+        "REME_STORE__BUSY_TIMEOUT_MS": f"{PATIENCE_S * 1000:.0f}",
     }
     with (place / "out.txt").open("w") as out:
         process = subprocess.Popen(
@@ -48,9 +51,11 @@ def working(place: Path, port: int) -> Iterator[str]:
 
         def is_ready() -> bool:
             try:
-                return httpx.get(f"{url}/readyz", timeout=PATIENCE_S).is_success
+                answer = httpx.get(f"{url}/readyz", timeout=PATIENCE_S)
             except httpx.TransportError:
                 return False
+            # One that has started answers for both.
+            return answer.is_success and log.read_text().count('"message":"ready"') == 2
 
         wait_until(is_ready, lambda: f"the workers: {(place / 'out.txt').read_text()}")
         yield url

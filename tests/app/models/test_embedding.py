@@ -137,7 +137,7 @@ def test_after_closing_nothing_is_asked(server: ModelServer, embedding: OpenAIEm
 
 def test_a_question_waits_for_less_time_than_a_text(server: ModelServer) -> None:
     server.fail(Fault.HANG, times=None)
-    for limits in ({"query_deadline_s": 0.3}, {"deadline_s": 0.3}):  # the other one is a minute
+    for limits in ({"query_deadline_s": 0.3}, {"deadline_s": 0.3}):  # the other one is far longer
         with closing(make_embedding(server, **limits)) as model, pytest.raises(ModelTimeout, match="deadline"):
             model.embed(["tea"], query="query_deadline_s" in limits)
 

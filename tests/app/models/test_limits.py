@@ -37,6 +37,13 @@ def test_a_start_that_is_too_late_is_not_taken() -> None:
     assert rate.book(2.0) == pytest.approx(1.0)
 
 
+def test_a_time_that_is_over_is_no_fault_of_the_rate() -> None:
+    rate = RequestRate(1, seconds=lambda: 0.0)
+    assert rate.book(-1.0) == 0.0
+    with pytest.raises(ModelUnavailable, match=r"free in 60\.0 s"):
+        rate.book(-1.0)
+
+
 def test_threads_share_a_rate() -> None:
     rate = RequestRate(10, seconds=lambda: 0.0)
     with ThreadPoolExecutor(8) as pool:

@@ -21,8 +21,6 @@ SCOPE = Scope(tenant_id="acme", workspace_id="w")
 MakeGreen = Callable[..., GreenModerator]
 PATIENT: dict[str, Any] = {"timeout_s": 30.0, "deadline_s": 60.0}
 """Limits that an answer on a busy machine keeps."""
-SHORT: dict[str, Any] = {"timeout_s": 0.2, "deadline_s": 0.7}
-"""Limits for what never comes."""
 
 
 class NotingModerator:

@@ -166,7 +166,7 @@ def _handler(server: GreenServer) -> type[BaseHTTPRequestHandler]:
             elif fault is Fault.FLOOD:
                 self._write(200, b" " * 2_000_000)
             elif fault is Fault.HANG:
-                server.stopping.wait(10)
+                server.stopping.wait()
                 self.close_connection = True
             elif fault is Fault.DROP:
                 self.close_connection = True

@@ -12,12 +12,14 @@ from app.errors import ModelRefused, ModelUnavailable
 from tests.app.moderation.conftest import MakeGreen
 from tests.app.moderation.green_server import KEY_ID, KEY_SECRET, TOKEN, Fault, GreenServer
 from tests.servers.metadata import MetadataStandIn, run_metadata
+from tests.servers.waiting import PATIENCE_S
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def metadata() -> Iterator[MetadataStandIn]:
+def metadata(monkeypatch: pytest.MonkeyPatch) -> Iterator[MetadataStandIn]:
+    monkeypatch.setattr("app.backends.ram_role.TIMEOUT_S", PATIENCE_S)
     with run_metadata(MetadataStandIn(moment=NOW, key_id=KEY_ID, secret=KEY_SECRET, token=TOKEN)) as running:
         yield running
 

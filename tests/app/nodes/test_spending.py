@@ -18,7 +18,7 @@ from tests.app.api.world import services_of
 from tests.app.nodes.conftest import Nodes
 from tests.app.service.test_metered_models import PRICED, ScriptedModel
 
-pytestmark = pytest.mark.xdist_group("postgres")
+pytestmark = [pytest.mark.xdist_group("postgres"), pytest.mark.usefixtures("midday")]
 
 WS = "/v1/workspaces/w/spending"
 PAYER = Payer(tenant_id=DEFAULT_TENANT, workspace_id="w", key_id="k1", operation="extract")

@@ -19,12 +19,13 @@ from tests.servers.gate import Reply, open_gate
 from tests.servers.oss import run_oss
 from tests.servers.proxy import Proxy
 from tests.servers.seaweed import SeaweedServer
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow
 
 NAME, OTHER = f"{'a' * 32}/{'1' * 32}", f"{'a' * 32}/{'2' * 32}"
 SEAWEED = pytest.mark.xdist_group("seaweed")
-TIMEOUT_S = 1.0
+HASTE_S = 1.0
 TRIES = 4
 OLD = b"old" * 100_000
 MIDDLE = b"-the middle of the body-"
@@ -35,10 +36,12 @@ NEW = b"n" * 400_000 + MIDDLE + b"w" * 400_000
 class Way:
     """An object store's client, and what stands between it and the server.
 
-    `refuse` lets the next requests be answered with a status and a code; `asked` counts the requests that came.
+    `hasty` is a client that gives up soon. `refuse` lets the next requests be answered with a status and a code; `asked`
+    counts the requests that came.
     """
 
     store: Any
+    hasty: Any
     proxy: Proxy
     refuse: Callable[[list[tuple[int, str]]], None]
     asked: Callable[[], int]
@@ -65,10 +68,15 @@ def way(request: pytest.FixtureRequest) -> Iterator[Way]:
             opener = OssObjectStore
         port = urlsplit(endpoint).port
         proxy = stack.enter_context(Proxy("127.0.0.1", int(port or 0)))
-        store = opener(place(endpoint=proxy.stands_for(endpoint), timeout_s=TIMEOUT_S))
-        if hasattr(store, "close"):
-            stack.enter_context(closing(store))
-        yield Way(store=store, proxy=proxy, refuse=partial(refusals.__setitem__, slice(None)), asked=partial(len, came))
+        store, hasty = (
+            opener(place(endpoint=proxy.stands_for(endpoint), timeout_s=timeout_s))
+            for timeout_s in (PATIENCE_S, HASTE_S)
+        )
+        for each in (store, hasty):
+            if hasattr(each, "close"):
+                stack.enter_context(closing(each))
+        refuse = partial(refusals.__setitem__, slice(None))
+        yield Way(store=store, hasty=hasty, proxy=proxy, refuse=refuse, asked=partial(len, came))
 
 
 def refuse_next(refusals: list[tuple[int, str]], _: Mapping[str, str]) -> Reply | None:
@@ -114,8 +122,8 @@ def test_a_server_that_is_not_reached(way: Way, fault: str) -> None:
     elif fault == "silent":
         way.proxy.swallow()
     else:
-        way.proxy.delay(2 * TIMEOUT_S)
-    for act in (partial(way.store.put, OTHER, NEW), partial(way.store.read, NAME)):
+        way.proxy.delay(2 * HASTE_S)
+    for act in (partial(way.hasty.put, OTHER, NEW), partial(way.hasty.read, NAME)):
         with pytest.raises(StoreUnavailable, match="does not answer"):
             act()
     way.proxy.recover()
@@ -165,7 +173,7 @@ def test_killed_in_the_middle_of_a_put(own_seaweed: SeaweedServer) -> None:
     bucket = own_seaweed.new_bucket()
     address = urlsplit(own_seaweed.endpoint)
     with Proxy(str(address.hostname), int(address.port or 0)) as proxy:
-        place = place_s3(own_seaweed, bucket, endpoint=proxy.stands_for(own_seaweed.endpoint), timeout_s=2.0)
+        place = place_s3(own_seaweed, bucket, endpoint=proxy.stands_for(own_seaweed.endpoint), timeout_s=PATIENCE_S)
         with closing(S3ObjectStore(place)) as store:
             store.put(NAME, OLD)
             put_and_kill(store, proxy, own_seaweed)
@@ -190,12 +198,10 @@ def put_and_kill(store: S3ObjectStore, proxy: Proxy, server: SeaweedServer) -> N
             failures.append(error)
 
     before = proxy.cuts
-    proxy.cut_once(sends=MIDDLE, delivered=False)
+    proxy.cut_once(sends=MIDDLE, delivered=False, last=True)
     writer = Thread(target=put)
     writer.start()
-    while proxy.cuts == before:
-        assert writer.is_alive()
-    proxy.refuse()
+    wait_until(lambda: proxy.cuts > before, "the body to be cut")
     server.kill()
     writer.join()
     assert isinstance(failures[0], StoreUnavailable)

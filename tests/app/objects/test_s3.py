@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 import pytest
 
+from app.backends.objects.cloud import Bucket
 from app.backends.objects.s3 import S3ObjectStore
 from app.errors import MemoryServiceError, NotFound, StoreError, StoreUnavailable
 from tests.app.objects.places import place_s3
 from tests.servers.buckets import Buckets
 from tests.servers.proxy import Proxy
 from tests.servers.seaweed import SeaweedServer
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 NAME, OTHER = f"{'a' * 32}/{'1' * 32}", f"{'a' * 32}/{'2' * 32}"
 SEAWEED = pytest.mark.xdist_group("seaweed")
@@ -106,7 +109,7 @@ class TestWhatIsKept:
             store.put(NAME, b"kept by law")
             client, key = seaweed_server.client, f"tests/of/{NAME}"
             [version] = client.list_object_versions(Bucket=bucket)["Versions"]
-            until = datetime.now(UTC) + timedelta(seconds=30)
+            until = datetime.now(UTC) + timedelta(minutes=10)
             retention = {"Mode": "COMPLIANCE", "RetainUntilDate": until}
             client.put_object_retention(Bucket=bucket, Key=key, VersionId=version["VersionId"], Retention=retention)
             assert store.delete(NAME)
@@ -151,8 +154,11 @@ class TestStorageClasses:
 @pytest.mark.slow
 class TestFaults:
     @pytest.fixture
-    def store(self, own_seaweed: SeaweedServer) -> Iterator[S3ObjectStore]:
-        place = place_s3(own_seaweed, own_seaweed.new_bucket(), timeout_s=2.0)
+    def place(self, own_seaweed: SeaweedServer) -> Bucket:
+        return place_s3(own_seaweed, own_seaweed.new_bucket(), timeout_s=PATIENCE_S)
+
+    @pytest.fixture
+    def store(self, place: Bucket) -> Iterator[S3ObjectStore]:
         with closing(S3ObjectStore(place)) as store:
             yield store
 
@@ -174,8 +180,8 @@ class TestFaults:
 
         writer = Thread(target=write)
         writer.start()
-        while len(acknowledged) < 50:
-            assert writer.is_alive()
+        wait_until(lambda: len(acknowledged) >= 50 or bool(failures), "some objects to be acknowledged")
+        assert not failures
         own_seaweed.kill()
         writer.join()
         assert isinstance(failures[0], StoreError)
@@ -183,13 +189,16 @@ class TestFaults:
         assert all(store.read(name) == name.encode() for name in acknowledged)
 
     def test_a_paused_server_is_told_as_unavailable_and_goes_on_later(
-        self, own_seaweed: SeaweedServer, store: S3ObjectStore
+        self, own_seaweed: SeaweedServer, store: S3ObjectStore, place: Bucket
     ) -> None:
         store.put(NAME, b"tea")
         own_seaweed.pause()
         try:
-            with pytest.raises(StoreUnavailable, match="does not answer"):
-                store.read(NAME)
+            with (
+                closing(S3ObjectStore(replace(place, timeout_s=2.0))) as hasty,
+                pytest.raises(StoreUnavailable, match="does not answer"),
+            ):
+                hasty.read(NAME)
         finally:
             own_seaweed.resume()
         assert store.read(NAME) == b"tea"
@@ -201,7 +210,9 @@ def test_a_way_that_breaks_off_leaves_the_old_object_or_the_new(seaweed_server: 
     host, _, port = seaweed_server.endpoint.rpartition("//")[2].partition(":")
     bucket = seaweed_server.new_bucket()
     with Proxy(host, int(port)) as proxy:
-        place = place_s3(seaweed_server, bucket, endpoint=proxy.stands_for(seaweed_server.endpoint), timeout_s=2.0)
+        place = place_s3(
+            seaweed_server, bucket, endpoint=proxy.stands_for(seaweed_server.endpoint), timeout_s=PATIENCE_S
+        )
         with closing(S3ObjectStore(place)) as store:
             store.put(NAME, b"old" * 1000)
             proxy.refuse()

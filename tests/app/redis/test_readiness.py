@@ -4,15 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from app.backends.redis import condition
 from tests.app.api.world import make_app, make_client
 from tests.servers.valkey import ValkeyServer
-from tests.servers.waiting import wait_until
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_lost_cache_is_told_and_missed_by_nobody(own_valkey: ValkeyServer, tmp_path: Path) -> None:
-    cache = {"backend": "redis", "nodes": (f"{own_valkey.host}:{own_valkey.port}",), "timeout_s": 1}
+def test_a_lost_cache_is_told_and_missed_by_nobody(
+    own_valkey: ValkeyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(condition, "MOST_WAIT_S", PATIENCE_S)
+    cache = {"backend": "redis", "nodes": (f"{own_valkey.host}:{own_valkey.port}",), "timeout_s": 60}
     with make_client(make_app(tmp_path, cache=cache)) as client:
 
         def examine() -> tuple[int, str]:

@@ -50,7 +50,7 @@ def test_a_new_master_is_found_after_the_old_one_died(
         nodes=tuple(f"{host}:{port}" for host, port in valkey_sentinels.addresses),
         mode="sentinel",
         service_name=valkey_sentinels.service_name,
-        timeout_s=20.0,
+        timeout_s=60.0,
     )
 
     async def spend() -> float | None:

@@ -47,7 +47,7 @@ def server(running: ModelServer) -> ModelServer:
 @pytest.fixture
 def model(server: ModelServer) -> Iterator[OpenAILanguageModel]:
     """A model that a busy machine does not make time out."""
-    with closing(_reach(server, timeout_s=20.0, deadline_s=60.0)) as made:
+    with closing(_reach(server, timeout_s=60.0, deadline_s=180.0)) as made:
         yield made
 
 
@@ -179,7 +179,9 @@ def test_a_fault_of_a_provider_is_made_up_for(
 def test_a_cap_stops_the_model_and_nothing_else(benches: Callable[[], Bench], server: ModelServer) -> None:
     _script(server)
     bench = benches()
-    choice = ModelChoice(model_name=PRICED, api_base=server.address, api_key=KEY, max_tokens=1024)
+    choice = ModelChoice(
+        model_name=PRICED, api_base=server.address, api_key=KEY, timeout_s=60.0, deadline_s=180.0, max_tokens=1024
+    )
     with closing(OpenAILanguageModel(dict.fromkeys(ModelTask, choice))) as inner:
 
         def allow(daily_usd: Decimal) -> LanguageModel:

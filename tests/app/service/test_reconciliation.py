@@ -18,6 +18,9 @@ from tests.app.service.conftest import Bench
 from tests.app.service.test_metered_models import PAYER, PRICED, entries, make_till
 from tests.standin import KEY, Fault, model_server
 
+TIMEOUT_S, DEADLINE_S = 60.0, 180.0
+"""Limits that an answer on a busy machine keeps."""
+LIMITS = {"timeout_s": TIMEOUT_S, "deadline_s": DEADLINE_S}
 SCHEMA: JsonObject = {"type": "object", "properties": {"kept": {"type": "string"}}, "required": ["kept"]}
 MAX_TOKENS = 200
 
@@ -34,7 +37,10 @@ def sum_ledger(bench: Bench) -> TokenUsage:
 
 def test_the_ledger_is_the_providers_bill(bench: Bench) -> None:
     """Good answers, malformed ones that are asked again, refusals, overload; language and embeddings."""
-    with model_server() as server, closing(open_language_model(server.choices(max_tokens=MAX_TOKENS))) as language:
+    with (
+        model_server() as server,
+        closing(open_language_model(server.choices(max_tokens=MAX_TOKENS, **LIMITS))) as language,
+    ):
         server.cached_share = 0.25
         server.script({"kept": "tea"}, "this is no JSON", {"kept": "coffee"}, {"wrong": 1}, {"kept": "milk"})
         server.fail(Fault.RATE_LIMITED, on="chat", after=3, retry_after="0")
@@ -45,7 +51,9 @@ def test_the_ledger_is_the_providers_bill(bench: Bench) -> None:
             api_base=server.address,
             api_key=KEY,
             dimensions=256,
-            query_deadline_s=60.0,
+            timeout_s=TIMEOUT_S,
+            deadline_s=DEADLINE_S,
+            query_deadline_s=DEADLINE_S,
         )
         with closing(embeddings):
             embedder = CachingEmbedder(MeteredEmbedder(embeddings, till=till), 100)
@@ -69,7 +77,7 @@ def test_the_ledger_is_the_providers_bill(bench: Bench) -> None:
 def test_a_cap_bounds_the_providers_bill(bench: Bench) -> None:
     cap_usd = Decimal("0.005")
     with model_server() as server:
-        choices = server.choices(model_name=PRICED, max_tokens=MAX_TOKENS)
+        choices = server.choices(model_name=PRICED, max_tokens=MAX_TOKENS, **LIMITS)
         with closing(open_language_model(choices)) as language:
             till = make_till(bench, daily_usd=cap_usd)
             model = MeteredModel(language, till=till, max_tokens=dict.fromkeys(ModelTask, MAX_TOKENS))

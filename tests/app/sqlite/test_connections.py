@@ -166,9 +166,9 @@ def test_counts_on_their_way_to_the_file_are_read(opened: OpenStore) -> None:
         go.wait(PATIENCE_S)
 
     with ThreadPoolExecutor(3) as pool:
-        store.meter.record([record])
         pool.submit(store.memories._writer.write, hold)
         assert held.wait(PATIENCE_S)
+        store.meter.record([record])  # from now on the meter's own thread brings nothing into the file either
         pool.submit(store.meter.flush)
         wait_until(lambda: store.meter._flushing.locked() and not store.meter._counts, "counts on their way")
         reading = pool.submit(store.meter.read, "default")

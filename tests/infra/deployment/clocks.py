@@ -1,6 +1,8 @@
 """Clocks with which five minutes are short."""
 
-import time
+from collections.abc import Callable
+
+from tests.servers.waiting import wait_until
 
 
 class SteppedClock:
@@ -16,11 +18,17 @@ class SteppedClock:
         self.moment_s += seconds
 
 
-class QuickClock:
-    """The machine's time sixty times as fast: five minutes take five seconds."""
+class LoadedClock(SteppedClock):
+    """Time that passes with the load: a wait ends when that has got an answer more for each second of it.
 
-    def now_s(self) -> float:
-        return time.monotonic() * 60
+    So five minutes are some seconds, and see as many requests however busy the machine is.
+    """
+
+    def __init__(self, count_answers: Callable[[], int]) -> None:
+        super().__init__()
+        self._count = count_answers
 
     def sleep_s(self, seconds: float) -> None:
-        time.sleep(seconds / 60)
+        wanted = self._count() + seconds
+        wait_until(lambda: self._count() >= wanted, f"{seconds:.0f} more answers to the load")
+        super().sleep_s(seconds)

@@ -14,9 +14,6 @@ from tests.servers.ports import PortLease
 from tests.servers.server import HOST
 from tests.servers.waiting import PATIENCE_S, wait_until
 
-_HEALTH_TIMEOUT_S = 5.0
-"""The timeout of a health check (§6.2)."""
-
 
 class WeightedProxy:
     """Traffic between two services, for a `Rollout`. Requests under way end where they began."""
@@ -58,7 +55,7 @@ class WeightedProxy:
     def read_health(self) -> HealthSample:
         """Ask green for its health, and take what it answered since the last call."""
         try:
-            answer = httpx.get(self._addresses["green"] + "/health", timeout=_HEALTH_TIMEOUT_S, trust_env=False)
+            answer = httpx.get(self._addresses["green"] + "/health", timeout=PATIENCE_S, trust_env=False)
             healthy = answer.status_code == 200
         except httpx.TransportError:
             healthy = False
@@ -71,6 +68,11 @@ class WeightedProxy:
             errors=sum(failed for failed, _ in seen),
             latency_ms=times[int(len(times) * 0.95)] if times else None,
         )
+
+    def count_answers(self) -> int:
+        """What both versions have answered."""
+        with self._lock:
+            return sum(self.answered.values())
 
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
         """Pass a request on (the ASGI application)."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from infra.preview.assembly import Sides, Terms, assemble
+from infra.preview.assembly import Sides, Terms, assemble, forget_made_up
 from infra.preview.preview import find_terms
 from infra.preview.result import Action, StackResult, Status
 from infra.preview.spending import NOTHING, Parts
@@ -94,6 +94,12 @@ def test_protection_is_that_of_the_state() -> None:
     before, state = graph(instance(), instance("free")), graph(instance(protected=True), instance("free"))
     found = {each.name: each.protected for each in compare(restore_protection(before, state), graph()).changes}
     assert found == {"host": True, "free": False}
+
+
+def test_the_order_in_which_the_engine_took_the_resources_does_not_show() -> None:
+    found = (instance("b"), resource("aws:gamelift/fleet:Fleet", "mesh"), instance("a"), resource("aws:x/y:Y", "c"))
+    one, other = (compare(graph(), forget_made_up(graph(*order)), "new") for order in (found, found[::-1]))
+    assert one == other
 
 
 def judged(message: str, urn: str = "urn:pulumi:dev::demo::t::host", *, known: bool = True) -> Violation:

@@ -18,6 +18,7 @@ from infra.preview.runs import StackRun, run_live, run_offline
 from tests.emulated_aws.stage import find_engine
 from tests.infra.preview.test_checkouts import commit, git
 from tests.servers.installation import ServerMissing
+from tests.servers.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("preview-runs")]
 
@@ -181,7 +182,9 @@ def test_a_live_state_is_previewed(repository: Path, tmp_path: Path, monkeypatch
     environment = isolate(tmp_path / "run", pulumi, find_interpreter(project, project.folder), live)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    opened = Engine(command=pulumi, environment=environment, limit_s=60).run("open", live, "stack", "init", "china")
+    opened = Engine(command=pulumi, environment=environment, limit_s=PATIENCE_S).run(
+        "open", live, "stack", "init", "china"
+    )
     assert not opened.errors
     head = Checkout(root=live, project=live, name="working tree", commit="")
     with run_live(head, ["china", "gone"]) as (found, missing):

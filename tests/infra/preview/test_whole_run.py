@@ -13,6 +13,7 @@ import pytest
 from tests.emulated_aws.stage import find_engine
 from tests.infra.preview.test_checkouts import commit, git
 from tests.servers.installation import ServerMissing
+from tests.servers.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("preview-runs")]
 
@@ -85,7 +86,7 @@ def test_the_comment_of_a_change(project: Path, tmp_path: Path, golden: Callable
     comment, result = tmp_path / "comment.md", tmp_path / "result.json"
     arguments = ("run", "--base", "main", "--project", str(project), "--markdown", str(comment), "--json", str(result))
     done = subprocess.run(
-        [str(_COMMAND), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        [str(_COMMAND), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert done.returncode == 3, done.stderr
     text = comment.read_text(encoding="utf-8")
@@ -103,5 +104,5 @@ def test_a_run_that_is_ended_takes_everything_away(project: Path, number: signal
         assert process.stderr is not None
         assert "bringing base up" in process.stderr.readline()
         process.send_signal(number)
-        assert "interrupted" in process.communicate(timeout=60)[1]
+        assert "interrupted" in process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode == 1

@@ -18,7 +18,7 @@ from infra.service.host_start import HostDelivery, write_host_user_data
 from infra.service.machine import ALICLOUD_PLACES
 from infra.service.upkeep import write_arguments, write_change_command, write_change_parameters
 from tests.infra.service.machine.alicloud import AlicloudServices, run_services
-from tests.infra.service.machine.host import Host, boot, lacking
+from tests.infra.service.machine.host import Host, boot, lacking, share_machine
 from tests.infra.service.machine.releases import Bucket
 from tests.infra.service.plans import PERSONAL, plan_region
 
@@ -86,20 +86,17 @@ def redirect(user_data: str, services: AlicloudServices) -> str:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    from tests.servers.ports import PortLease
-
     if reason := lacking():
         pytest.skip(reason)
-    folder, lease = tmp_path_factory.mktemp("alicloud"), PortLease()
-    with boot(folder / "host") as host, run_services() as services:
+    folder = tmp_path_factory.mktemp("alicloud")
+    with share_machine() as port, boot(folder / "host") as host, run_services() as services:
         services.oss.region = "ap-southeast-1"
         services.secrets |= {
             SECRETS[name].removeprefix(PREFIX): value for name, value in (("admin", ADMIN_KEY), ("llm", PROVIDER_KEY))
         }
         # the role is attached some seconds after the start
         services.absences = 3
-        yield start(host, services, folder, lease.number)
-    lease.close()
+        yield start(host, services, folder, port)
 
 
 def start(host: Host, services: AlicloudServices, folder: Path, port: int) -> Stack:
@@ -119,7 +116,7 @@ def start(host: Host, services: AlicloudServices, folder: Path, port: int) -> St
 
 def test_a_first_start_ends_with_a_healthy_service(stack: Stack) -> None:
     done, host = stack.start, stack.host
-    assert done.returncode == 0, done.stdout + done.stderr + host.read_log("reme-trial") + host.read_log()
+    assert done.returncode == 0, host.explain(done)
     assert "version 0.1.0 runs with these settings\n" in done.stdout
     assert stack.services.absences == 0
     assert stack.services.refused == []
@@ -139,13 +136,14 @@ def test_secrets_and_keys_lie_nowhere_on_the_disks(stack: Stack) -> None:
 def test_other_settings_come_into_force_or_the_former_come_back(stack: Stack) -> None:
     kept = stack.ask("POST", "/v1/workspaces/demo/memories", {"type": "personal", "content": "Ada avoids peanuts"})
     assert kept.status_code == 201, kept.text
-    assert "nothing was changed" in stack.change().stdout
+    done = stack.change()
+    assert "nothing was changed" in done.stdout, stack.host.explain(done)
     done = stack.change(REME_LOG__LEVEL="WARNING")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, stack.host.explain(done)
     assert stack.read_variables()["REME_LOG__LEVEL"] == "WARNING"
     done = stack.change(REME_LOG__LEVEL="ERROR", REME_HTTP__WORKERS="many")
-    assert done.returncode == 1
-    assert "unhealthy with these settings; both were given up" in done.stderr
+    assert done.returncode == 1, stack.host.explain(done)
+    assert "unhealthy with these settings; both were given up" in done.stderr, stack.host.explain(done)
     assert stack.read_variables()["REME_LOG__LEVEL"] == "WARNING"
     found = stack.ask("POST", "/v1/workspaces/demo/search", {"query": "peanuts"}).json()["hits"]
     assert [hit["memory"]["content"] for hit in found] == ["Ada avoids peanuts"]
@@ -161,10 +159,10 @@ def test_a_dump_reaches_oss_with_the_role_s_keys(stack: Stack) -> None:
         "REME_STORAGE__PATH_STYLE": "true",
     }
     done = stack.change(**told)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, stack.host.explain(done)
     oss.seen.clear()
     done = stack.host.run("systemctl", "start", "reme-dumps")
-    assert done.returncode == 0, done.stderr + stack.host.read_log()
+    assert done.returncode == 0, stack.host.explain(done)
     assert [name for name in oss.buckets["dumps"] if name.startswith("reme/backups/")]
     assert {method for method, _, _ in oss.seen} == {"PUT"}, "the role may only write"
     assert all(headers.get("x-oss-security-token") for _, _, headers in oss.seen)

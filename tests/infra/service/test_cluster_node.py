@@ -17,6 +17,7 @@ import yaml
 from infra.service.cluster_node import (
     LOG_FILE,
     OTHERS_S,
+    PATIENCE_S,
     ClusterNodeDelivery,
     find_registry,
     write_cluster_node_user_data,
@@ -165,7 +166,9 @@ def test_only_a_registry_of_the_cloud_gets_a_token() -> None:
     assert "registry" not in files[f"{FOLDER}/pull-image"]
 
 
-def run_script(name: str, folder: Path, *arguments: str, **programs: str) -> "subprocess.CompletedProcess[str]":
+def run_script(
+    name: str, folder: Path, *arguments: str, patience_s: int = PATIENCE_S, **programs: str
+) -> "subprocess.CompletedProcess[str]":
     """Run a node's script with these programs in place of Docker's and the cloud's; each says what it was told."""
     files = read_files(write_cluster_node_user_data(deliver()))
     said = f'echo "$(basename "$0") $*" >>{folder}/said\n'
@@ -174,7 +177,9 @@ def run_script(name: str, folder: Path, *arguments: str, **programs: str) -> "su
         path.write_text(f"#!/bin/bash\n{said}{programs.get(program.replace('-', '_'), '')}\n", encoding="utf-8")
         path.chmod(0o755)
     text = files[name].replace(f"{FOLDER}/", f"{folder}/").replace("/var/log/reme/reme.log", f"{folder}/log")
-    text = text.replace("--tmpdir=/run", f"--tmpdir={folder}").replace("SECONDS + 1200", "SECONDS + 3")
+    text = text.replace("--tmpdir=/run", f"--tmpdir={folder}").replace(
+        f"SECONDS + {PATIENCE_S}", f"SECONDS + {patience_s}"
+    )
     text = text.replace(f"sleep {OTHERS_S}", "echo waited")
     command = [BASH, "-c", text, name, *arguments]
     places = f"{folder}:{os.environ['PATH']}"
@@ -246,7 +251,8 @@ def test_a_node_whose_metadata_stay_open_says_so_and_serves(tmp_path: Path) -> N
 
 
 def test_a_node_that_does_not_answer_is_not_announced_and_says_why(tmp_path: Path) -> None:
-    done = run_script("/usr/local/sbin/reme-first-start", tmp_path, curl="exit 7", journalctl="echo out of memory")
+    programs = {"curl": "exit 7", "journalctl": "echo out of memory"}
+    done = run_script("/usr/local/sbin/reme-first-start", tmp_path, patience_s=3, **programs)
     assert done.returncode == 1
     assert "alicloud ready" not in read_said(tmp_path)
     assert "nothing answers at port 8002" in (tmp_path / "log").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from infra.service.delivery import Release
 from infra.service.host_start import HostDelivery, write_host_user_data
 from infra.service.machine import name_device
 from infra.service.upkeep import write_arguments, write_change_document, write_change_parameters
-from tests.infra.service.machine.host import Host, boot, lacking
+from tests.infra.service.machine.host import Host, boot, lacking, share_machine
 from tests.infra.service.machine.releases import Bucket
 from tests.infra.service.plans import PERSONAL, plan_region
 
@@ -48,11 +48,8 @@ def bucket(host: Host) -> Bucket:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    from tests.servers.ports import PortLease
-
-    lease = PortLease()
-    yield lease.number
-    lease.close()
+    with share_machine() as number:
+        yield number
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ def booted(host: Host, stack: Stack) -> Mapping[str, "subprocess.CompletedProces
 @pytest.fixture(scope="module")
 def started(host: Host, booted: Mapping[str, "subprocess.CompletedProcess[str]"]) -> Host:
     done = booted["start"]
-    assert done.returncode == 0, done.stdout + done.stderr + host.read_log("reme-trial") + host.read_log()
+    assert done.returncode == 0, host.explain(done)
     assert "version 0.1.0 runs with these settings\n" in done.stdout
     return host
 
@@ -115,8 +112,8 @@ def test_the_association_of_a_new_host_waits_and_changes_nothing(
     started: Host, booted: Mapping[str, "subprocess.CompletedProcess[str]"]
 ) -> None:
     done = booted["association"]
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "nothing was changed" in done.stdout
+    assert done.returncode == 0, started.explain(done)
+    assert "nothing was changed" in done.stdout, started.explain(done)
     assert started.read_log().count("version 0.1.0 runs with these settings\n") == 1
 
 
@@ -142,7 +139,7 @@ def current(host: Host) -> str:
 
 def test_it_answers_as_its_own_user_to_the_administrator_s_key(started: Host, port: int) -> None:
     assert ask(port, "GET", "/health").json() == {"status": "healthy"}
-    assert httpx.get(f"http://127.0.0.1:{port}/v1/workspaces").status_code == 401
+    assert httpx.get(f"http://127.0.0.1:{port}/v1/workspaces", timeout=60).status_code == 401
     assert ask(port, "GET", "/v1/workspaces").status_code == 200
     process = started.run("cat", "/run/fake/reme").stdout
     assert started.run("stat", "--format=%U", f"/proc/{process}").stdout == "reme\n"
@@ -163,7 +160,7 @@ def test_the_data_volume_is_formatted_once(started: Host, stack: Stack, port: in
     remember(port, "Ada is allergic to peanuts")
     assert started.run("mountpoint", "/var/lib/reme").returncode == 0
     again = started.carry_out(stack.user_data)
-    assert again.returncode == 0, again.stderr
+    assert again.returncode == 0, started.explain(again)
     assert started.run("cat", "/etc/fake/formatted").stdout.count("\n") == 1
     assert started.run("grep", "--count", "/var/lib/reme", "/etc/fstab").stdout == "1\n"
     assert recall(port, "peanuts") == ["Ada is allergic to peanuts"]
@@ -177,12 +174,13 @@ def read_level(host: Host) -> str:
 
 def test_other_settings_come_into_force_or_the_former_come_back(started: Host, stack: Stack, port: int) -> None:
     done = change(started, stack.describe_change(REME_LOG__LEVEL="WARNING"))
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, started.explain(done)
     assert read_level(started) == "WARNING"
-    assert "nothing was changed" in change(started, stack.describe_change(REME_LOG__LEVEL="WARNING")).stdout
+    done = change(started, stack.describe_change(REME_LOG__LEVEL="WARNING"))
+    assert "nothing was changed" in done.stdout, started.explain(done)
     done = change(started, stack.describe_change(REME_LOG__LEVEL="ERROR", REME_HTTP__WORKERS="many"))
-    assert done.returncode == 1
-    assert "unhealthy with these settings; both were given up" in done.stderr
+    assert done.returncode == 1, started.explain(done)
+    assert "unhealthy with these settings; both were given up" in done.stderr, started.explain(done)
     assert "both were given up" in started.read_log(), "what leaves the machine does not tell"
     assert read_level(started) == "WARNING"
     assert ask(port, "GET", "/health").status_code == 200
@@ -192,9 +190,10 @@ def test_other_settings_come_into_force_or_the_former_come_back(started: Host, s
 def test_the_dump_that_its_timer_starts_is_whole(started: Host, stack: Stack, port: int) -> None:
     remember(port, "Edsger takes the shortest path")
     dumps = "/var/lib/reme/dumps"
-    assert change(started, stack.describe_change(DUMPS_URL=dumps, REME_LOG__LEVEL="WARNING")).returncode == 0
+    done = change(started, stack.describe_change(DUMPS_URL=dumps, REME_LOG__LEVEL="WARNING"))
+    assert done.returncode == 0, started.explain(done)
     done = started.run("systemctl", "start", "reme-dumps")
-    assert done.returncode == 0, done.stderr + started.read_log()
+    assert done.returncode == 0, started.explain(done)
     reme = "/opt/reme/current/bin/reme"
     verified = started.run(reme, "backup", dumps, "--verify", "--scratch", "/run/scratch")
     assert verified.returncode == 0, verified.stderr
@@ -207,7 +206,7 @@ def test_the_dump_that_its_timer_starts_is_whole(started: Host, stack: Stack, po
 def test_a_new_release_keeps_the_memories(started: Host, stack: Stack, bucket: Bucket, port: int) -> None:
     remember(port, "Grace writes compilers")
     done = change(started, stack.describe_change(bucket.publish("0.1.1"), REME_LOG__LEVEL="DEBUG"))
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, started.explain(done)
     assert (current(started), read_level(started)) == ("0.1.1", "DEBUG")
     assert recall(port, "compilers") == ["Grace writes compilers"]
     assert started.run("test", "-e", "/var/lib/reme/.before-upgrade").returncode == 1
@@ -219,9 +218,9 @@ def test_a_broken_release_is_given_up_and_all_is_as_before(
     before = current(started), read_level(started)
     remember(port, "Linus keeps a garden")
     done = change(started, stack.describe_change(bucket.publish("0.2.0", broken=True), REME_LOG__LEVEL="ERROR"))
-    assert done.returncode == 1, done.stdout
-    assert "version 0.2.0 is unhealthy with these settings; both were given up" in done.stderr
-    assert "a broken release" in started.read_log("reme-trial")
+    assert done.returncode == 1, started.explain(done)
+    assert "version 0.2.0 is unhealthy with these settings; both were given up" in done.stderr, started.explain(done)
+    assert "a broken release" in started.read_log("reme-trial"), started.explain(done)
     assert (current(started), read_level(started)) == before
     assert ask(port, "GET", "/health").status_code == 200
     assert recall(port, "garden") == ["Linus keeps a garden"]
@@ -229,8 +228,8 @@ def test_a_broken_release_is_given_up_and_all_is_as_before(
 
 def test_a_wheel_that_is_not_the_promised_one_is_not_installed(started: Host, stack: Stack, port: int) -> None:
     done = change(started, stack.describe_change(replace(stack.release, version="0.3.0", wheel_sha256="0" * 64)))
-    assert done.returncode == 1
-    assert "nothing was changed" in done.stderr
+    assert done.returncode == 1, started.explain(done)
+    assert "nothing was changed" in done.stderr, started.explain(done)
     assert ask(port, "GET", "/health").status_code == 200
 
 

@@ -296,12 +296,12 @@ def test_no_damage_to_a_bill_gives_a_traceback(
 
 @pytest.mark.slow
 def test_a_large_bill_takes_seconds(tmp_path: Path) -> None:
-    """200,000 lines, the report included; the limit is four times what a laptop needs."""
+    """200,000 lines, the report included; the limit is four times what a laptop needs, in time of this process alone."""
     large = make_bill(date(2026, 10, 1), date(2026, 11, 21), seed=3, lines_a_day=550)
     path = save(tmp_path / "large.csv", write_cur(large))
-    started = time.perf_counter()
+    started = time.process_time()
     result = run(path, "--format", "json")
-    elapsed = time.perf_counter() - started
+    elapsed = time.process_time() - started
 
     assert len(large.lines) > 200_000
     assert Decimal(str(document(result)["bill_usd"])) == sum(large.by_component("2026-11").values())

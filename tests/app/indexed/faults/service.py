@@ -1,11 +1,13 @@
 """The whole service with an index beside its store, and what was promised to its callers."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
 
 from app.backends.indexed import IndexState
+from app.errors import IndexUnavailable
 from tests.app.api.world import make_app, make_client, services_of
 from tests.servers.waiting import wait_until
 
@@ -77,9 +79,15 @@ class Service:
         return state
 
     def wait_until_failure_is_told(self, *words: str) -> None:
-        """The service says that it is ready, and that its index is not, for as long as that is so."""
-        wait_until(lambda: self.examine()[1] != "ok", lambda: f"the failure to be told: {self.state()}")
-        status, told = self.examine()
+        """The service says that it is ready, and that its index is not, which searches do not ask any more."""
+        seen: list[tuple[int, str]] = []
+
+        def is_told() -> bool:
+            seen.append(self.examine())
+            return seen[-1][1] != "ok" and not self.measure()[1]
+
+        wait_until(is_told, lambda: f"the failure to be told: {self.state()}")
+        status, told = seen[-1]
         assert status == 200, "the store searches by itself"
         assert told.startswith("index-unavailable: the store searches by itself")
         assert not words or any(word in told for word in words), told
@@ -87,10 +95,33 @@ class Service:
     def wait_until_told(self) -> None:
         """The index knows everything, once, and searches ask it."""
         wait_until(self._is_told, lambda: f"the index to be told of everything: {self.state()}")
-        assert self.examine() == (200, "ok")
+
+    def wait_until_found(self, searches: int, *, before: int = 0) -> None:
+        """What was acknowledged is found, and the index answered so many searches more than `before`.
+
+        One that takes longer than its timeout is the store's.
+        """
+
+        def is_asked() -> bool:
+            self.check_found()
+            return self.state().searches.by_index >= before + searches
+
+        wait_until(is_asked, lambda: f"the index to be asked: {self.state()}")
+
+    def count_told(self) -> int:
+        """How many memories the index holds, once it answers in time."""
+        found: list[int] = []
+
+        def is_counted() -> bool:
+            with suppress(IndexUnavailable):
+                found.append(self.beside.collection.index.count())
+            return bool(found)
+
+        wait_until(is_counted, "the index to count")
+        return found[-1]
 
     def _is_told(self) -> bool:
-        return self.measure() == (0, True) and self.examine()[1] == "ok"
+        return self.measure() == (0, True) and self.examine() == (200, "ok")
 
     def _make_text(self) -> str:
         self._number += 1

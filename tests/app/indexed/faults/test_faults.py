@@ -72,8 +72,7 @@ def test_a_fault_while_it_runs(open_service: OpenService, server: Beside, proxy:
     service = open_service()
     service.add(10)
     service.wait_until_told()
-    service.check_found()
-    assert service.state().searches.by_index >= 10
+    service.wait_until_found(10)
     with FAULTS[fault](service, server, proxy, name):
         service.disturb()
         service.wait_until_failure_is_told()
@@ -85,9 +84,8 @@ def test_a_fault_while_it_runs(open_service: OpenService, server: Beside, proxy:
         assert (waiting > 0, is_used) == (True, False)
         assert service.examine()[0] == 200
     service.wait_until_told()
-    service.check_found()
-    assert service.state().searches.by_index > before.by_index
-    assert service.beside.collection.index.count() == len(service.kept) + CHANGED
+    service.wait_until_found(1, before=before.by_index)
+    assert service.count_told() == len(service.kept) + CHANGED
 
 
 CHANGED = 2
@@ -103,5 +101,4 @@ def test_refused_at_the_start(open_service: OpenService, proxy: Proxy) -> None:
     service.check_found()
     proxy.recover()
     service.wait_until_told()
-    service.check_found()
-    assert service.state().searches.by_index >= 10
+    service.wait_until_found(10)

@@ -16,6 +16,7 @@ from app.errors import StoreUnavailable
 from tests.app.contract.samples import IDENTITY
 from tests.app.databases import new_store_database
 from tests.servers.postgres import Databases
+from tests.servers.waiting import PATIENCE_S
 
 OpenDatabase = Callable[..., Database]
 OpenNode = Callable[..., PostgresStore]
@@ -35,7 +36,7 @@ def open_database(dsn: str) -> Iterator[OpenDatabase]:
     with ExitStack() as opened:
 
         def open_one(
-            at: str = dsn, *, connections: int = 3, connect_s: float = 5.0, statement_s: float = 10.0
+            at: str = dsn, *, connections: int = 3, connect_s: float = PATIENCE_S, statement_s: float = PATIENCE_S
         ) -> Database:
             address = read_address(at, connect_timeout_s=connect_s, statement_timeout_s=statement_s)
             database = Database(address, min_pool_size=1, max_pool_size=connections)
@@ -51,7 +52,8 @@ def open_node(dsn: str) -> Iterator[OpenNode]:
     with ExitStack() as opened:
 
         def open_one(at: str = dsn, **settings: Any) -> PostgresStore:
-            store = open_store(at, identity=IDENTITY, clock=SteppingClock(), **{"min_pool_size": 1, **settings})
+            wanted = {"min_pool_size": 1, "connect_timeout_s": PATIENCE_S, **settings}
+            store = open_store(at, identity=IDENTITY, clock=SteppingClock(), **wanted)
             opened.callback(store.close)
             return store
 
@@ -83,6 +85,15 @@ def succeeds(database: Database) -> bool:
     return True
 
 
+def answers(database: Database) -> bool:
+    """Whether a reading gets through, after which a connection is open."""
+    try:
+        database.ask(read_number)
+    except StoreUnavailable:
+        return False
+    return True
+
+
 def administer(dsn: str, sql: str) -> list[tuple[Any, ...]]:
     """Run a statement on a connection of its own."""
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -95,7 +106,7 @@ def terminate_all(dsn: str) -> int:
     return len(
         administer(
             dsn,
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'reme-cloud'",
         )
     )

@@ -1,4 +1,4 @@
-"""Stores of a server that fails: with short timeouts, on a clock that runs."""
+"""Stores of a server that fails, on a clock that runs."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,20 +11,24 @@ from app.backends.postgres import PostgresStore, open_store
 from tests.durability.workload import IDENTITY
 from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import Proxy
+from tests.servers.waiting import PATIENCE_S
 
 OpenStore = Callable[..., PostgresStore]
-CONNECT_S, STATEMENT_S = 2.0, 3.0
-"""Long enough for a busy machine, short enough for errors to come while a test waits."""
+PATIENT = {"connect_timeout_s": PATIENCE_S, "statement_timeout_s": PATIENCE_S}
+"""A machine may be as busy as it likes."""
+HASTY = {**PATIENT, "connect_timeout_s": 2.0}
+"""Told soon, as a test needs it, that the server is away; who waits for a lock is not."""
+HASTIER = {"connect_timeout_s": 2.0, "statement_timeout_s": 3.0}
+"""Told soon too that the server says nothing."""
 
 
 @pytest.fixture
 def open_node() -> Iterator[OpenStore]:
-    """Opens the store of an address; all are closed after the test."""
+    """Opens the store of an address, which waits for as long as it takes unless told otherwise; all are closed at the end."""
     with ExitStack() as opened:
 
         def open_one(dsn: str, **settings: Any) -> PostgresStore:
-            wanted = {"connect_timeout_s": CONNECT_S, "statement_timeout_s": STATEMENT_S, **settings}
-            store = open_store(dsn, identity=IDENTITY, clock=SystemClock(), **wanted)
+            store = open_store(dsn, identity=IDENTITY, clock=SystemClock(), **{**PATIENT, **settings})
             opened.callback(store.close)
             return store
 

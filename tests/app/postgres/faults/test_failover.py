@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.errors import StoreError, StoreUnavailable
-from tests.app.postgres.faults.conftest import OpenStore
+from tests.app.postgres.faults.conftest import HASTIER, HASTY, OpenStore
 from tests.app.postgres.faults.writers import write_to
 from tests.durability.observation import Ledger, settle
 from tests.durability.workers import perform, start_chooser
@@ -28,7 +28,7 @@ def test_writers_go_on_with_the_replica(postgres_pair: PostgresPair, open_node: 
     """One store, which is given both addresses, is used from the beginning to the end."""
     primary, replica = postgres_pair.primary, postgres_pair.replica
     dsn = address_both(postgres_pair, primary.new_database())
-    store = open_node(dsn)
+    store = open_node(dsn, **HASTY)
     with write_to(store) as writers:
         if loss == "killed":
             primary.kill()
@@ -46,12 +46,13 @@ def test_what_only_the_primary_has_is_not_acknowledged(postgres_pair: PostgresPa
     """The replica stands still, so that a commit waits for it; the primary is lost; what nobody has was not promised."""
     primary, replica = postgres_pair.primary, postgres_pair.replica
     dsn = address_both(postgres_pair, primary.new_database())
-    store = open_node(dsn)
+    patient, store = open_node(dsn), open_node(dsn, **HASTIER)
     ledger, chooser = Ledger(worker="w0"), start_chooser("w0", 5)
     for _ in range(5):
         ledger.begin(choose_whole(chooser, ledger.state))
-        commit(store, ledger)
+        commit(patient, ledger)
         ledger.acknowledge()
+    wait_until(lambda: can_settle(store, ledger), "the primary to be reached")
     replica.pause()
     ledger.begin(choose_whole(chooser, ledger.state))
     with pytest.raises(StoreUnavailable, match="is not known"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.app.postgres.faults.conftest import OpenStore
+from tests.app.postgres.faults.conftest import HASTY, OpenStore
 from tests.app.postgres.faults.writers import write_to
 from tests.durability.observation import scan_worker
 from tests.servers.accounts import give
@@ -68,7 +68,7 @@ def test_no_space_for_memories(server: PostgresServer, open_node: OpenStore) -> 
     server.data, server.wal = folder / "data", server.folder / "wal"
     server.start()
     dsn = server.new_database()
-    store = open_node(dsn, connect_timeout_s=10, statement_timeout_s=10)
+    store = open_node(dsn)
     with write_to(store) as writers:
         disk.fill()
         writers.meet_errors(8)
@@ -89,7 +89,7 @@ def test_no_space_for_the_write_ahead_log(server: PostgresServer, open_node: Ope
     server.wal = folder / "wal"
     server.start()
     dsn = server.new_database()
-    with write_to(open_node(dsn)) as writers:
+    with write_to(open_node(dsn, **HASTY)) as writers:
         disk.fill()
         with suppress(psycopg.Error):
             while True:

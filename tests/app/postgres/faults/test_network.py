@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import StoreUnavailable
-from tests.app.postgres.faults.conftest import OpenStore
+from tests.app.postgres.faults.conftest import HASTIER, HASTY, OpenStore
 from tests.app.postgres.faults.writers import write_to
 from tests.durability.observation import scan_worker
 from tests.durability.workload import seed_random
@@ -25,7 +25,7 @@ def cut_next(proxy: Proxy, **where: bytes | int | bool) -> None:
 @pytest.mark.parametrize("delivered", [True, False], ids=["COMMIT arrived", "COMMIT was lost"])
 def test_cut_in_the_middle_of_a_commit(proxy: Proxy, dsn: str, open_node: OpenStore, delivered: bool) -> None:
     """Nobody is told of an error: the outcome is looked up, and what did not take place is done again."""
-    with write_to(open_node(proxy.stands_for(dsn), connect_timeout_s=60, statement_timeout_s=60)) as writers:
+    with write_to(open_node(proxy.stands_for(dsn))) as writers:
         for _ in range(CUTS):
             cut_next(proxy, sends=b"COMMIT", delivered=delivered)
             writers.advance(4)
@@ -36,7 +36,7 @@ def test_cut_in_the_middle_of_a_commit(proxy: Proxy, dsn: str, open_node: OpenSt
 
 def test_cut_in_the_middle_of_an_answer(proxy: Proxy, dsn: str, open_node: OpenStore) -> None:
     random = seed_random("answers")
-    with write_to(open_node(proxy.stands_for(dsn), connect_timeout_s=60, statement_timeout_s=60)) as writers:
+    with write_to(open_node(proxy.stands_for(dsn))) as writers:
         for _ in range(CUTS):
             cut_next(proxy, after_bytes=random.randrange(1, 3000))
             writers.advance(4)
@@ -47,7 +47,7 @@ def test_cut_in_the_middle_of_an_answer(proxy: Proxy, dsn: str, open_node: OpenS
 
 def test_cut_off_altogether(proxy: Proxy, dsn: str, open_node: OpenStore) -> None:
     """While the server cannot be reached every call ends with an error; then all goes on without a new store."""
-    store = open_node(proxy.stands_for(dsn))
+    store = open_node(proxy.stands_for(dsn), **HASTY)
     with write_to(store) as writers:
         for _ in range(2):
             proxy.refuse()
@@ -63,7 +63,7 @@ def test_cut_off_altogether(proxy: Proxy, dsn: str, open_node: OpenStore) -> Non
 
 def test_nothing_comes_through(proxy: Proxy, dsn: str, open_node: OpenStore) -> None:
     """Connections are accepted and nothing answers; what was under way arrives at the server later, or never."""
-    store = open_node(proxy.stands_for(dsn))
+    store = open_node(proxy.stands_for(dsn), **HASTIER)
     with write_to(store) as writers:
         for _ in range(2):
             proxy.swallow()
@@ -77,7 +77,7 @@ def test_nothing_comes_through(proxy: Proxy, dsn: str, open_node: OpenStore) -> 
 
 
 def test_a_slow_way_is_only_slow(proxy: Proxy, dsn: str, open_node: OpenStore) -> None:
-    with write_to(open_node(proxy.stands_for(dsn), connect_timeout_s=60, statement_timeout_s=60)) as writers:
+    with write_to(open_node(proxy.stands_for(dsn))) as writers:
         proxy.delay(0.02)
         writers.advance(10)
         proxy.slow_down(100_000)

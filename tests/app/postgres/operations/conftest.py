@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,11 @@ from app.backends.postgres import PostgresStore, open_store
 from tests.app.contract.samples import IDENTITY
 from tests.app.databases import new_store_database
 from tests.servers.postgres import Databases
+from tests.servers.waiting import PATIENCE_S
 
 OpenNode = Callable[[], PostgresStore]
+PATIENT: dict[str, Any] = {"connect_timeout_s": PATIENCE_S, "statement_timeout_s": PATIENCE_S}
+"""A machine may be as busy as it likes; who waits for a lock gives up after half of it."""
 Nodes = tuple[PostgresStore, PostgresStore]
 
 
@@ -35,7 +39,7 @@ def open_node(dsn: str, clock: SteppingClock) -> Iterator[OpenNode]:
     with ExitStack() as opened:
 
         def open_one() -> PostgresStore:
-            node = open_store(dsn, identity=IDENTITY, clock=clock, min_pool_size=2)
+            node = open_store(dsn, identity=IDENTITY, clock=clock, min_pool_size=2, **PATIENT)
             opened.callback(node.close)
             return node
 

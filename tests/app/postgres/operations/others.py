@@ -12,6 +12,7 @@ import psycopg
 from app.backends.clock import SteppingClock
 from app.backends.postgres import PostgresStore, open_store
 from tests.app.contract.samples import IDENTITY
+from tests.app.postgres.operations.conftest import PATIENT
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ _PATIENCE_S = 120.0
 
 def open_other(dsn: str) -> PostgresStore:
     """A node in another process, whose clock stands where that of the test began."""
-    return open_store(dsn, identity=IDENTITY, clock=SteppingClock(), min_pool_size=1, max_pool_size=4)
+    return open_store(dsn, identity=IDENTITY, clock=SteppingClock(), min_pool_size=1, max_pool_size=4, **PATIENT)
 
 
 def run_in_processes(work: Callable[..., T], calls: Sequence[tuple[Any, ...]]) -> list[T]:

@@ -18,6 +18,7 @@ from app.domain.memory import Memory
 from tests.app.contract.samples import HERE, THERE, add, adding, change, changed, commit, scan_all, updating
 from tests.app.postgres.operations.conftest import Nodes, OpenNode
 from tests.app.postgres.operations.others import PROCESSES, die, open_other, run_and_kill, run_in_processes
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -123,7 +124,7 @@ def test_settling_waits_for_no_change_and_no_change_for_settling(nodes: Nodes, d
         begun = monotonic()
         one.feed.settle(entries)
         one.feed.release(entries)
-        assert monotonic() - begun < 5
+        assert monotonic() - begun < PATIENCE_S / 3  # waiting for the row would end with half of it
         connection.rollback()
     (left,) = other.feed.waiting(limit=9)
     clock.step(LEASE_MS)
@@ -135,21 +136,36 @@ def test_what_is_written_while_an_index_is_attached_is_noted(open_node: OpenNode
     writers = (open_node(), open_node())
     attaching = open_node()
     finished = Event()
+    written: list[int] = []
 
-    def write(thread: int) -> int:
-        written = 0
+    def write(thread: int) -> None:
+        number = 0
         while not finished.is_set():
-            add(writers[thread % 2], f"text {thread} {written}", scope=(HERE, THERE)[thread % 2])
-            written += 1
-        return written
+            add(writers[thread % 2], f"text {thread} {number}", scope=(HERE, THERE)[thread % 2])
+            written.append(thread)
+            number += 1
+
+    def advance() -> None:
+        """Wait until each thread has begun and ended a writing."""
+        goal = {thread: written.count(thread) + 2 for thread in range(4)}
+        wait_until(
+            lambda: finishes_early() or all(written.count(thread) >= goal[thread] for thread in goal), "more writing"
+        )
+
+    def finishes_early() -> bool:
+        return any(each.done() for each in writing)
 
     with ThreadPoolExecutor(4) as threads:
-        written = [threads.submit(write, thread) for thread in range(4)]
-        sleep(0.3)
-        noted = attaching.feed.attach("mark")
-        sleep(0.3)
-        finished.set()
-        assert 0 < noted < sum(each.result() for each in written)
+        writing = [threads.submit(write, thread) for thread in range(4)]
+        try:
+            advance()
+            noted = attaching.feed.attach("mark")
+            advance()
+        finally:
+            finished.set()
+        for each in writing:
+            each.result()
+    assert 0 < noted < len(written)
     with psycopg.connect(dsn) as connection:
         numbers = [number for (number,) in connection.execute("SELECT number FROM chunks_default").fetchall()]
     assert sorted(attaching.feed.waiting(limit=10**6)) == sorted(numbers)

@@ -17,7 +17,7 @@ from app.domain.embedding import EmbeddingIdentity, Vector
 from tests.app.contract.samples import ALL, HERE, THERE
 from tests.app.postgres.search.vectors import keep, list_indexes, make_clusters, make_queries, recall
 from tests.servers.postgres import Databases
-from tests.servers.waiting import wait_until
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 pytestmark = [pytest.mark.xdist_group("postgres"), pytest.mark.slow]
 
@@ -56,7 +56,8 @@ def copy(postgres_server: Databases, filled: str) -> Iterator[str]:
 @contextmanager
 def opened(dsn: str, **settings: Any) -> Iterator[PostgresStore]:
     """The store of a database."""
-    with closing(open_store(dsn, identity=IDENTITY, clock=SteppingClock(), min_pool_size=1, **settings)) as store:
+    wanted = {"connect_timeout_s": PATIENCE_S, "statement_timeout_s": PATIENCE_S, **settings}
+    with closing(open_store(dsn, identity=IDENTITY, clock=SteppingClock(), min_pool_size=1, **wanted)) as store:
         yield store
 
 
@@ -67,7 +68,7 @@ def wait_for_index(store: PostgresStore, begin: str) -> str:
         found = list_indexes(store)
         return list(found.values()) == [True] and next(iter(found)).startswith(f"chunks_vec_nearest_{begin}_")
 
-    wait_until(is_made, lambda: f"the index {begin}, there are {list_indexes(store)}", patience_s=60.0)
+    wait_until(is_made, lambda: f"the index {begin}, there are {list_indexes(store)}")
     return next(iter(list_indexes(store)))
 
 
@@ -90,7 +91,7 @@ def held_up(dsn: str) -> Iterator[psycopg.Connection]:
 
 
 def wait_for_build(store: PostgresStore) -> None:
-    wait_until(lambda: list(list_indexes(store).values()) == [False], "the index to be begun", patience_s=60.0)
+    wait_until(lambda: list(list_indexes(store).values()) == [False], "the index to be begun")
 
 
 # -- when it is made
@@ -205,7 +206,7 @@ def test_closing_ends_a_build_which_the_next_start_takes_up(postgres_server: Dat
         with opened(copy) as store:
             wait_for_build(store)
             began = time.monotonic()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < PATIENCE_S, "the build that is held up is not waited for"
         wait_until(lambda: count_sessions(postgres_server, copy) == 1, "every connection but the test's to end")
         holding.rollback()
     with opened(copy) as store:
@@ -218,7 +219,7 @@ def test_what_a_given_up_build_left_goes_where_no_index_is_due(postgres_server: 
     with opened(dsn) as store:
         keep(store, vectors[:100])
         with held_up(dsn), psycopg.connect(dsn, autocommit=True) as other:
-            other.execute("SET lock_timeout = '100ms'")
+            other.execute("SET lock_timeout = '3s'")  # an autovacuum of the table gives way after a second
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 other.execute(store.keeper.plan.write("chunks_vec_default", DIMENSIONS, beside=True))
         assert list(list_indexes(store).values()) == [False]
@@ -238,7 +239,7 @@ def open_elsewhere(dsn: str, ready: Barrier, done: Event) -> None:
 def test_of_two_processes_that_start_at_once_one_makes_the_index(copy: str) -> None:
     """Both are of use meanwhile, and the one that did not make it sees it."""
     spawning = get_context("spawn")
-    ready, done = spawning.Barrier(2, timeout=60), spawning.Event()
+    ready, done = spawning.Barrier(2, timeout=PATIENCE_S), spawning.Event()
     other = spawning.Process(target=open_elsewhere, args=(copy, ready, done))
     other.start()
     try:
@@ -254,5 +255,5 @@ def test_of_two_processes_that_start_at_once_one_makes_the_index(copy: str) -> N
                 assert store.index.nearest(HERE, make_clusters(1, DIMENSIONS)[0], ALL, limit=1)
     finally:
         done.set()
-        other.join(60)
+        other.join(PATIENCE_S)
     assert other.exitcode == 0

@@ -58,4 +58,4 @@ def test_vectors_that_were_lacking_have_the_index_made(opened: OpenStore) -> Non
         assert filled == len(lacking)
     (best,) = store.index.nearest(HERE, vectors[7], ALL, limit=1)
     assert best.score == pytest.approx(1.0, abs=1e-6)
-    wait_until(lambda: list_kinds(list_indexes(store)) == ["16_hnsw_16_200"], "the index", patience_s=60.0)
+    wait_until(lambda: list_kinds(list_indexes(store)) == ["16_hnsw_16_200"], "the index")

@@ -27,6 +27,7 @@ from app.service.suite import Services
 from app.service.till import Till
 from tests.app.service.conftest import draft, principal
 from tests.app.service.suites import put_together
+from tests.servers.waiting import PATIENCE_S
 from tests.standin import KEY, Fault, ModelServer, model_server
 
 ADMIN = principal()
@@ -136,7 +137,13 @@ def open_bench(server: ModelServer, tmp_path: Path) -> Iterator[Callable[[], Ben
 
 def open_shared(folder: Path, clock: Clock) -> Storage:
     identity = EmbeddingIdentity(model=MODEL, dimensions=DIMENSIONS)
-    return open_file(folder / "memory.db", identity=identity, clock=clock, synchronous="NORMAL")
+    return open_file(
+        folder / "memory.db",
+        identity=identity,
+        clock=clock,
+        synchronous="NORMAL",
+        busy_timeout_ms=int(PATIENCE_S * 1000),
+    )
 
 
 @pytest.fixture(params=["in RAM", "in a file"])

@@ -39,7 +39,7 @@ def test_what_is_added_while_the_provider_fails_is_found_by_words_and_later_by_m
 
 def test_changes_and_restorations_are_kept_as_well(bench: Bench, server: ModelServer) -> None:
     bench.add("green tea", "milk")
-    tea, milk = bench.services.memories.scan(ADMIN, "here", MemoryFilter()).items
+    tea, milk = sorted(bench.services.memories.scan(ADMIN, "here", MemoryFilter()).items, key=lambda each: each.seq)
     bench.services.memories.delete(ADMIN, "here", [milk.id])
     break_down(server)
     bench.services.memories.update(ADMIN, "here", tea.id, MemoryPatch(content="black coffee"))

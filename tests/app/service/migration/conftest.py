@@ -13,6 +13,7 @@ from app.ports.stores import Storage
 from app.service.migration import Place
 from tests.app.contract.samples import IDENTITY
 from tests.app.databases import open_own_store
+from tests.servers.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -31,7 +32,8 @@ def open_place(request: pytest.FixtureRequest, tmp_path: Path, closing: ExitStac
         if kind == "postgres":
             store = open_own_store(request.getfixturevalue("postgres_server"), identity=identity, clock=clock)
         elif kind == "sqlite":
-            store = sqlite.open_store(tmp_path / name / "memory.db", identity=identity, clock=clock)
+            path, busy_timeout_ms = tmp_path / name / "memory.db", int(PATIENCE_S * 1000)
+            store = sqlite.open_store(path, identity=identity, clock=clock, busy_timeout_ms=busy_timeout_ms)
         else:
             store = memory.open_store(identity=identity, clock=clock)
         closing.callback(store.close)

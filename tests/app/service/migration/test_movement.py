@@ -34,6 +34,7 @@ from tests.app.contract.samples import (
     updating,
     vector_of,
 )
+from tests.servers.waiting import PATIENCE_S, wait_until
 
 OpenPlace = Callable[..., Place]
 
@@ -186,6 +187,13 @@ def test_writers_lose_nothing_that_was_acknowledged(open_place: OpenPlace, kind:
     fill(source)
     acknowledged: list[tuple[Scope, str]] = []
     refused, over = Event(), Event()
+    begun: list[int] = []
+
+    def keep_pace(title: str, done: int, total: int) -> None:
+        """Let some writes come in between the first rows and the next."""
+        if not begun:
+            begun.append(len(acknowledged))
+            wait_until(lambda: len(acknowledged) > begun[0] + 10, "writes beside the first copying")
 
     def write(scope: Scope, place: Place) -> None:
         number = 0
@@ -199,6 +207,7 @@ def test_writers_lose_nothing_that_was_acknowledged(open_place: OpenPlace, kind:
                 number += 1
             except StoreBusy:
                 refused.set()
+                over.wait(0.01)  # as a client would, and so that the mover has its turn
 
     other = open_place("sqlite", "source") if kind == "sqlite" else source
     threads = [
@@ -207,9 +216,9 @@ def test_writers_lose_nothing_that_was_acknowledged(open_place: OpenPlace, kind:
     for thread in threads:
         thread.start()
     try:
-        moved = Movement(source, target, scopes=None).run()
+        moved = Movement(source, target, scopes=None, lease_ms=int(PATIENCE_S * 1000), show=keep_pace).run()
     finally:
-        refused.wait(10)
+        refused.wait(PATIENCE_S)
         over.set()
         for thread in threads:
             thread.join()

@@ -13,6 +13,7 @@ from infra.preview.offline.sdk import find_sdk, nested_fields
 from tests.emulated_aws.stage import ROOT, find_provider
 from tests.infra.preview.offline.calls import PLACES
 from tests.servers.installation import PLACE, ServerMissing
+from tests.servers.waiting import PATIENCE_S
 
 FORCING = {
     "aws:ec2/vpc:Vpc": ("cidrBlock", "instanceTenancy", "region"),
@@ -114,7 +115,9 @@ def answers() -> Mapping[str, list[str]]:
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     command = [str(python), "-m", "tools.planned_replacements", str(provider), *ASKED]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=PATIENCE_S
+    )
     found: Mapping[str, list[str]] = json.loads(done.stdout)
     return found
 

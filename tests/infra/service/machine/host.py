@@ -8,11 +8,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import yaml
+
+from infra.service import host_start
+from tests.servers.ports import PortLease
+from tests.servers.waiting import PATIENCE_S
 
 HERE = Path(__file__).parent
 BASH = shutil.which("bash") or "bash"
@@ -30,6 +35,10 @@ PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CARRIED = ("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 LEFT_HERE = "PIP_FIND_LINKS"
 """What a machine knows of its network and where packages come from, but for folders that it does not have."""
+RUN_S = 1_800
+"""Limit of a command: a first start installs some 90 packages, which takes five minutes and more on a busy machine."""
+SHOWN = 8_000
+"""Characters of a log's end that a failed assertion shows."""
 
 
 def lacking() -> str:
@@ -59,7 +68,7 @@ class Host:
     root: Path
     keeper: int
 
-    def run(self, *command: str, patience_s: float = 600) -> "subprocess.CompletedProcess[str]":
+    def run(self, *command: str, patience_s: float = RUN_S) -> "subprocess.CompletedProcess[str]":
         """Run a command of root's on the machine."""
         carried = [
             f"{name}={value}"
@@ -101,12 +110,29 @@ class Host:
         path = self.root / "var/log/reme" / f"{unit}.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
+    def explain(self, done: "subprocess.CompletedProcess[str]") -> str:
+        """What a command said, and the ends of the logs that tell why it ended so."""
+        logs = (f"--- log of {unit}:\n{self.read_log(unit)[-SHOWN:]}" for unit in ("reme-trial", "reme"))
+        return "\n".join((f"--- ended with {done.returncode}:", done.stdout, done.stderr, *logs))
+
 
 def read_content(file: Mapping[str, str]) -> str:
     """A file's text, unpacked as cloud-init does."""
     if file.get("encoding") != "gz+b64":
         return file["content"]
     return gzip.decompress(base64.b64decode(file["content"])).decode()
+
+
+@contextmanager
+def share_machine() -> Iterator[int]:
+    """Hosts that are written for this machine, which others use as well: yields a port for the service.
+
+    Another is for its trials, since the network is that of all others, and a release gets longer to answer.
+    """
+    with closing(PortLease()) as own, closing(PortLease()) as trial, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host_start, "TRIAL_PORT", trial.number)
+        patch.setattr(host_start, "PATIENCE_S", RUN_S // 3)
+        yield own.number
 
 
 @contextmanager
@@ -132,7 +158,7 @@ def boot(folder: Path) -> Iterator[Host]:
         keeper.stdin.close()
         keeper.stdout.close()
         try:
-            keeper.wait(30)
+            keeper.wait(PATIENCE_S)
         finally:
             keeper.kill()
             keeper.wait()
