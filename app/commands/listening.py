@@ -2,13 +2,15 @@
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from app.errors import SettingsError
 
@@ -27,6 +29,8 @@ it is told --stop-timeout."""
 SILENCE_S = 60
 """How long a worker may not answer its parent before it is taken to hang, ended and replaced. On a busy machine one
 that is well may be silent for longer than uvicorn's 5 s, and its requests would be lost."""
+GLANCE_S = 0.1
+"""How long a signal to stop may wait while a worker is silent."""
 
 
 @contextmanager
@@ -66,10 +70,10 @@ def serve_with_workers(settings: "Settings", door: socket.socket) -> None:
         "app.main:create_worker_app",
         factory=True,
         workers=settings.http.workers,
-        timeout_worker_healthcheck=SILENCE_S,
+        timeout_worker_healthcheck=SILENCE_S // 2,
         **_options(),
     )
-    supervisor = Multiprocess(config, sockets=[door])
+    supervisor = _Workers(config, sockets=[door])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise click.ClickException("the workers did not start; the reason is in the log above")
@@ -103,3 +107,24 @@ class _Announcing(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started:
             self._announce()
+
+
+class _Workers(Multiprocess):
+    """Stops also while a worker is silent, as one is that starts: uvicorn's own parent is deaf until it answers."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that died or hang; returns early, to be called again, where a signal has come."""
+        until = monotonic() + SILENCE_S / 2
+        for process in self.processes:
+            with suppress(OSError, EOFError):
+                self._hear(process, until)
+        if not self.signal_queue:
+            super().keep_subprocess_alive()  # asks again, and is as patient again with one that was silent
+
+    def _hear(self, process: Process, until: float) -> None:
+        """Wait until a worker answers, ends, a signal comes or patience is over."""
+        process.parent_conn.send(b"ping")
+        while not process.parent_conn.poll(GLANCE_S):
+            if self.signal_queue or monotonic() > until or not process.process.is_alive():
+                return
+        process.parent_conn.recv()

@@ -132,6 +132,21 @@ def test_several_workers_share_the_store_and_stop_cleanly(place: Path) -> None:
         assert service.stop() == 0
 
 
+def test_a_worker_that_is_silent_delays_no_stop(place: Path) -> None:
+    """As one is that just starts: a stop that waited for it would be cut short by a kill."""
+    with serving(place, "--port", "0", "--workers", "2") as service:
+        assert service.get_when_up("/livez")[0] == 200
+        wait_until(lambda: service.log.read_text().count('"message":"ready"') == 2, service.log.read_text)
+        started = re.findall(r"Started server process \[(\d+)\]", service.log.read_text())
+        os.kill(int(started[0]), signal.SIGSTOP)
+        time.sleep(1.5)  # the parent asks each every half second, and waits for this one now
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: f"Terminated child process [{started[0]}]" in service.log.read_text(), service.log.read_text)
+        os.kill(int(started[0]), signal.SIGCONT)
+        assert service.stop() == 0
+        assert "died" not in service.log.read_text()
+
+
 def test_an_open_address_is_refused_without_keys(place: Path, reme: Runner) -> None:
     done = reme("serve", "--host", EVERYWHERE, "--port", 0)
     assert done.code == 2
