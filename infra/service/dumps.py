@@ -12,6 +12,8 @@ from infra.service.rendering import render
 
 DUMPS_FOLDER = "reme"
 """Before the names of all dumps in both buckets."""
+STORE_LOCK = f"{WORKING_DIR}/.copying"
+"""Held on a host by dumps, which share it, and by a change of the release, which copies and may put back the store."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +75,7 @@ def write_dump_units(cloud: str = "aws") -> dict[str, str]:
             name=unit,
             description=description,
             working_dir=WORKING_DIR,
+            store_lock=STORE_LOCK,
             ask="" if cloud == "aws" else ASK_ALICLOUD,
             arguments=" ".join(write_dump_command(dump, f"${{{dump.variable}}}")),
         )

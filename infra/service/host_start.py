@@ -14,7 +14,7 @@ from infra.datadog import DATADOG_PACKAGE, START_AGENT, MachineAgent, write_mach
 from infra.facts import QDRANT_PORT, SERVICE_UID
 from infra.service.configuration import ADMIN_VARIABLE, AUTHORITY_VARIABLE, WORKING_DIR
 from infra.service.delivery import InvalidDelivery, MissingSecret, check_image, write_preparation
-from infra.service.dumps import list_dump_timers, write_dump_units
+from infra.service.dumps import STORE_LOCK, list_dump_timers, write_dump_units
 from infra.service.machine import (
     PYTHON,
     Machine,
@@ -38,6 +38,8 @@ SCRAPE_PATH = "/etc/reme/cloudwatch-scrape.yaml"
 TRIAL_PORT = 8003
 PATIENCE_S = 180
 """How long a release may take until it answers: weights are loaded, and a migration was done before."""
+DUMP_PATIENCE_S = 1800
+"""Ours: how long a change waits for a dump; the whole of it may take an hour (`upkeep.TIMEOUT_S`)."""
 DISK_PATIENCE_S = 900
 """Ours: a host that replaces another gets the disk after that one has ended its service and has stopped."""
 _QDRANT_USER_ID, _PROXY_USER_ID = 10002, 10003
@@ -106,6 +108,8 @@ def write_host_user_data(delivery: HostDelivery) -> str:
             trial_port=TRIAL_PORT,
             health_path=plan.balancer.health_path,
             patience_s=PATIENCE_S,
+            store_lock=STORE_LOCK,
+            dump_patience_s=DUMP_PATIENCE_S,
         ),
         "/etc/logrotate.d/reme": render("logrotate"),
         **write_update_units(machine.updates),

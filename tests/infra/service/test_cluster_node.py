@@ -178,7 +178,7 @@ def run_script(
         path.chmod(0o755)
     text = files[name].replace(f"{FOLDER}/", f"{folder}/").replace("/var/log/reme/reme.log", f"{folder}/log")
     text = text.replace("--tmpdir=/run", f"--tmpdir={folder}").replace(
-        f"SECONDS + {PATIENCE_S}", f"SECONDS + {patience_s}"
+        f"$(uptime_s) + {PATIENCE_S}", f"$(uptime_s) + {patience_s}"
     )
     text = text.replace(f"sleep {OTHERS_S}", "echo waited")
     command = [BASH, "-c", text, name, *arguments]

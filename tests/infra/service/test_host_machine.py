@@ -14,12 +14,14 @@ import yaml
 
 from infra.service.configuration import ServiceAddresses, ServiceSettings, configure_service
 from infra.service.delivery import Release
+from infra.service.dumps import STORE_LOCK
 from infra.service.host_start import HostDelivery, write_host_user_data
 from infra.service.machine import name_device
 from infra.service.upkeep import write_arguments, write_change_document, write_change_parameters
 from tests.infra.service.machine.host import Host, boot, lacking, share_machine
 from tests.infra.service.machine.releases import Bucket
 from tests.infra.service.plans import PERSONAL, plan_region
+from tests.servers.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("host")]
 
@@ -201,6 +203,28 @@ def test_the_dump_that_its_timer_starts_is_whole(started: Host, stack: Stack, po
     assert restored.returncode == 0, restored.stderr
     found = started.run("stat", "--format=%U %a", f"{dumps}/backups").stdout
     assert found == "reme 700\n"
+
+
+def test_a_change_waits_for_a_dump(started: Host, stack: Stack, port: int) -> None:
+    """A dump reads files that the change of a release may put back."""
+    unit = started.run("cat", "/etc/systemd/system/reme-dumps.service").stdout
+    assert f"ExecStart=/usr/bin/flock --shared {STORE_LOCK} " in unit
+    begun = started.read_log().count("waiting for the dump")
+    dumping = ("flock", "--shared", STORE_LOCK, "sh", "-c", "until [ -e /run/dumped ]; do sleep 0.1; done")
+    with ThreadPoolExecutor() as pool:
+        dump = pool.submit(started.run, *dumping)
+        try:
+            wait_until(lambda: started.run("flock", "--nonblock", STORE_LOCK, "true").returncode == 1, "the dump")
+            changed = pool.submit(change, started, stack.describe_change(REME_LOG__LEVEL="INFO"))
+            wait_until(lambda: started.read_log().count("waiting for the dump") > begun, "the change")
+            assert ask(port, "GET", "/health").status_code == 200
+            assert read_level(started) == "WARNING"
+        finally:
+            started.write("/run/dumped", "")
+        assert dump.result().returncode == 0
+        done = changed.result()
+    assert done.returncode == 0, started.explain(done)
+    assert read_level(started) == "INFO"
 
 
 def test_a_new_release_keeps_the_memories(started: Host, stack: Stack, bucket: Bucket, port: int) -> None:
