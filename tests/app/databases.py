@@ -13,6 +13,7 @@ from app.backends.postgres.statements import Connection, select_rows
 from app.domain.embedding import EmbeddingIdentity
 from app.ports import Clock
 from tests.servers.postgres import Databases
+from tests.servers.waiting import PATIENCE_S
 
 _SHAPE = """
 SELECT md5(string_agg(part, ' ' ORDER BY part)) FROM (
@@ -85,7 +86,15 @@ def open_own_store(databases: Databases, *, identity: EmbeddingIdentity, clock: 
     """An empty store in a database of its own, with the connections that eight threads need."""
     spare = _spare[databases, identity]
     dsn, shape = spare.pop() if spare else (new_store_database(databases, identity), "")
-    store = open_store(dsn, identity=identity, clock=clock, min_pool_size=1, max_pool_size=10)
+    store = open_store(
+        dsn,
+        identity=identity,
+        clock=clock,
+        min_pool_size=1,
+        max_pool_size=10,
+        connect_timeout_s=PATIENCE_S,
+        statement_timeout_s=PATIENCE_S,
+    )
     parts = {each.name: getattr(store, each.name) for each in fields(store)}
     shape = shape or store.database.ask(_read_shape)
     return OwnDatabaseStore(databases=databases, identity=identity, dsn=dsn, shape=shape, **parts)
