@@ -3,10 +3,14 @@
 import logging
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
@@ -88,9 +92,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def create_worker_app() -> FastAPI:
-    """The application of a worker process, with the settings that its parent handed over."""
+    """The application of a worker process, with the settings that its parent handed over. It ends with its parent."""
+    if parent := parent_process():
+        Thread(target=_stop_after, args=(parent,), name="parent", daemon=True).start()
     text = os.environ.get(WORKER_SETTINGS)
     return create_app(receive_settings(text) if text else None)
+
+
+def _stop_after(parent: BaseProcess) -> None:
+    """Stop this process once its parent is gone: one that was killed stops nobody, and its workers held the port."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _create_app(settings: Settings, foundation: Foundation) -> FastAPI:

@@ -41,8 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="Rewrite the golden files from what is produced now.")
 
 
-SERVERS = ("chroma", "elasticsearch", "ministack", "postgres", "seaweed", "valkey")
-"""Servers that tests start; what needs one is marked `servers`, by the names of its fixtures and parameters."""
+SERVERS = ("chroma", "elasticsearch", "ministack", "postgres", "qdrant_grpc", "qdrant_rest", "seaweed", "valkey")
+"""Servers and stand-ins that tests start; what needs one is marked `servers`, by the names of its fixtures and
+parameters."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

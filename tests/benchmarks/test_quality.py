@@ -91,6 +91,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Figures, Library
     return result
 
 
+@pytest.mark.slow
 def test_nothing_deleted_or_foreign_is_found(measured: tuple[Figures, Library]) -> None:
     figures, _ = measured
     assert figures.deleted_hits == 0

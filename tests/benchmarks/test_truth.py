@@ -42,6 +42,7 @@ def test_what_is_missing_or_wrong_lowers_recall(dataset: Dataset, truth: Truth) 
     assert truth.share_found(ITEMS, beyond) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where",
     [Where(field="kind", value="tool"), Where(field="tag", value="pinned"), Where(field="channel", value="phone")],

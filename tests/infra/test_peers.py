@@ -87,6 +87,7 @@ class TestWhoCallsFromAnotherRegion:
         rules = [each.props for each in made.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")]
         return {(int(each["fromPort"]), each["cidrIpv4"]) for each in rules if "cidrIpv4" in each}
 
+    @pytest.mark.slow
     def test_each_of_their_addresses_gets_in(self) -> None:
         others = self.admitted()
         assert self.admitted(callers=CALLERS) - others == {

@@ -257,6 +257,7 @@ def test_use_and_workspaces_are_told(use: Use) -> None:
     use(steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [

@@ -171,6 +171,7 @@ class TestDumps:
         loaded = post(client, "/vector_store", workspace_id="a:b", action="load", path="backup/today")
         assert loaded["metadata"]["action_result"] == {"size": 0, "duplicates": 1, "rejected": 0}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("path", ["..", "../..", "/etc", "a/../../b", "/", "x" * 2000, "a\x00b"])
     @pytest.mark.parametrize("action", ["dump", "load"])
     def test_outside(self, client: TestClient, tmp_path: Path, path: str, action: str) -> None:
@@ -308,6 +309,7 @@ def test_action_results_as_python_on_request(open_client: Start) -> None:
     assert copied["metadata"]["action_result"] == "{'size': 1}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "words"),
     [

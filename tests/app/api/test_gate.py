@@ -139,6 +139,7 @@ class TestRateLimiter:
         with pytest.raises(RateLimited, match="more than 10 requests"):
             asyncio.run(limiter.spend("a"))
 
+    @pytest.mark.slow
     def test_forgets_who_came_long_ago(self) -> None:
         now = [0.0]
         limiter = RateLimiter(60, seconds=lambda: now[0])
@@ -209,6 +210,7 @@ def test_a_form_is_no_json(client: TestClient) -> None:
         assert answer.status_code == 422
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

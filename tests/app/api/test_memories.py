@@ -264,6 +264,7 @@ class TestIdempotency:
         assert client.post("/v1/workspaces", json=body).status_code == 409
         assert client.post("/v1/workspaces", json={**body, "name": "x"}, headers=headers).status_code == 409
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("backend", ["memory", "sqlite"])
     @pytest.mark.parametrize("purged", [False, True])
     def test_replay_after_a_deletion(self, open_client: Start, backend: str, purged: bool) -> None:

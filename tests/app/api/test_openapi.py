@@ -63,6 +63,7 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
             assert has_example(content["schema"]), f"{method} {path}"
 
 
+@pytest.mark.slow
 def test_keys_are_declared_where_they_are_needed(document: dict[str, Any]) -> None:
     assert set(document["components"]["securitySchemes"]) == {"key", "bearer"}
     for path, method, operation in operations(document):

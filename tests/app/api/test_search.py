@@ -56,6 +56,7 @@ def test_modes(filled: TestClient, mode: str) -> None:
     assert len(search(filled, mode=mode)) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "count"),
     [

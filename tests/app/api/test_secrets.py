@@ -61,6 +61,7 @@ def guarded(open_client: Start, request: pytest.FixtureRequest) -> Iterator[tupl
     yield client, secret
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_a_key_is_never_repeated(guarded: tuple[TestClient, str], way: str, capsys: pytest.CaptureFixture[str]) -> None:
     client, secret = guarded

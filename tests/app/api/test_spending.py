@@ -71,6 +71,7 @@ def test_a_workspace_is_given_caps_and_loses_them(client: TestClient) -> None:
     assert [(each["cap_usd"], each["own"]) for each in again["periods"]] == [(None, False)] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [{"daily_usd": -1}, {"daily_usd": "much"}, {"daily_usd": 1e9}, {"monthly_usd": 1e-13}, {"weekly_usd": 1}, []],

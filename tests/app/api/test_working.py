@@ -96,6 +96,7 @@ def test_only_offloads_are_read(client: TestClient, path: str) -> None:
         assert "root:" not in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -38,6 +38,7 @@ def test_workspaces_are_listed_in_pages(client: TestClient) -> None:
     assert ([item["id"] for item in second["items"]], second["next_cursor"]) == (["c"], "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workspace_id", ["../evil", "a/b", ".x", "", "a" * 129, "a b", "é", "-x"])
 def test_ids_that_may_be_paths_are_refused(client: TestClient, workspace_id: str) -> None:
     assert client.post("/v1/workspaces", json={"id": workspace_id}).status_code == 422
@@ -185,6 +186,7 @@ class TestTransfers:
         assert client.post("/v1/workspaces/zh/import", content=chunks, headers=headers).json()["created"] == 1
         assert client.get("/v1/workspaces/zh/memories").json()["items"][0]["content"] == "喜欢咖啡"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("content", "media_type", "status"),
         [

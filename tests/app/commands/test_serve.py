@@ -147,6 +147,16 @@ def test_a_worker_that_is_silent_delays_no_stop(place: Path) -> None:
         assert "died" not in service.log.read_text()
 
 
+def test_workers_end_with_a_parent_that_was_killed(place: Path) -> None:
+    with serving(place, "--port", "0", "--workers", "2") as service:
+        assert service.get_when_up("/livez")[0] == 200
+        wait_until(lambda: service.log.read_text().count('"message":"ready"') == 2, service.log.read_text)
+        assert service.stop(signal.SIGKILL) == -signal.SIGKILL
+        wait_until(lambda: service.log.read_text().count('"message":"stopped"') == 2, service.log.read_text)
+        with pytest.raises(httpx.ConnectError):
+            service.get("/livez")
+
+
 def test_an_open_address_is_refused_without_keys(place: Path, reme: Runner) -> None:
     done = reme("serve", "--host", EVERYWHERE, "--port", 0)
     assert done.code == 2

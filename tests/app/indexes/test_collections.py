@@ -86,6 +86,7 @@ def test_vectors_of_other_dimensions_are_refused(index: VectorIndex) -> None:
     assert index.count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dimensions", [256, 512, 768, 1024, 1536, 3072])
 def test_dimensions_of_the_usual_embeddings(open_index: Callable[[], VectorIndex], dimensions: int) -> None:
     index = open_index()

@@ -123,12 +123,14 @@ ON_A_FIXTURE = settings(
 )
 
 
+@pytest.mark.slow
 @ON_A_FIXTURE
 @given(wanted=FILTERS, scope=st.sampled_from([HERE, HERE, THERE]))
 def test_what_passes_is_found_and_nothing_else(filled: VectorIndex, wanted: MemoryFilter, scope: Scope) -> None:
     assert numbers(ask(filled, scope=scope, wanted=wanted)) == expect(ENTRIES, scope=scope, wanted=wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("comparison", [one for one in Comparison if one is not Comparison.EXISTS])
 def test_every_comparison_with_every_value(filled: VectorIndex, comparison: Comparison) -> None:
     wrong = []
@@ -146,6 +148,7 @@ def test_existence(filled: VectorIndex, present: bool) -> None:
         assert numbers(ask(filled, wanted=wanted)) == expect(ENTRIES, wanted=wanted), key
 
 
+@pytest.mark.slow
 @ON_A_FIXTURE
 @given(wanted=FILTERS, limit=st.integers(1, 12))
 def test_the_closest_of_those_that_pass_are_found(filled: VectorIndex, wanted: MemoryFilter, limit: int) -> None:

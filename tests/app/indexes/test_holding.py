@@ -90,6 +90,7 @@ def test_nothing_to_tell_is_no_failure(index: VectorIndex) -> None:
     assert ask(index) == []
 
 
+@pytest.mark.slow
 def test_more_than_a_batch_is_held(index: VectorIndex) -> None:
     index.apply([entry(number, f"note {number}") for number in range(1, 2501)])
     assert index.count() == 2500
@@ -114,6 +115,7 @@ def test_workspaces_and_tenants_are_apart(index: VectorIndex) -> None:
     assert ask(index, scope=NOWHERE) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0, 1, 3, 20, MANY])
 def test_the_limit_is_kept(index: VectorIndex, limit: int) -> None:
     entries = [entry(number, f"note {number}") for number in range(1, 21)]
@@ -122,6 +124,7 @@ def test_the_limit_is_kept(index: VectorIndex, limit: int) -> None:
     assert [one.number for one in found] == rank(entries, "tea")[:limit]
 
 
+@pytest.mark.slow
 def test_a_limit_of_thousands_is_kept(index: VectorIndex) -> None:
     index.apply([entry(number, f"note {number}") for number in range(1, 1301)])
     assert len(ask(index, limit=1200)) == 1200

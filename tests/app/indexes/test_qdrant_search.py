@@ -90,6 +90,7 @@ def test_of_many_equals_the_smallest_numbers_are_found(
     assert [one.number for one in closest] == [305]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("comparison", [Comparison.GT, Comparison.GTE, Comparison.LT, Comparison.LTE])
 def test_bounds_on_long_texts_are_right_though_few_pass(
     client: EngineClient | QdrantClient, comparison: Comparison

@@ -284,6 +284,7 @@ def test_requests_are_of_a_size_that_a_server_takes(world: World) -> None:
     assert index.count() == 100
 
 
+@pytest.mark.slow
 def test_large_memories_are_sent_in_several_requests(world: World) -> None:
     world.start()
     index = world.open(timeout_s=60.0)

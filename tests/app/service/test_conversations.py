@@ -331,6 +331,7 @@ def test_a_long_turn_is_kept_in_pieces(room: Room) -> None:
     assert room.say("Read this:", text).raw_ids == remembered.raw_ids
 
 
+@pytest.mark.slow
 def test_more_turns_than_a_batch_holds(bench: Bench) -> None:
     room = Room(bench)
     said = [f"Turn {number}. I have {number} dogs." for number in range(1, 1205)]

@@ -137,6 +137,7 @@ def test_a_conversation_goes_through_a_provider(
     assert server.usage.input_tokens > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 1], ids=["extraction", "merging"])
 @pytest.mark.parametrize(
     "fault",

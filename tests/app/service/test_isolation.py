@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from app.backends.extractors.rule import RuleExtractor
 from app.domain.access import Principal, Role
 from app.domain.change import ChangeBatch
@@ -281,6 +283,7 @@ def operations() -> Iterator[Operation]:
     yield "workload", "read", lambda w, p, s: w.usage.as_workload(p, workspace_id=s)
 
 
+@pytest.mark.slow
 def test_random_operations_leak_nothing(benches: Callable[[], Bench]) -> None:
     world = World(20_261_122, benches())
     every = list(operations())

@@ -145,6 +145,7 @@ class Interrupting:
         return getattr(self._objects, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [1, 2, 3])
 def test_a_slow_writer_overwrites_nobody(profiles: Profiles, bench: Bench, objects: ObjectStore, changes: int) -> None:
     """Also after so many changes that the version that it would make was there and is gone."""

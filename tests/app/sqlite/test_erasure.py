@@ -47,6 +47,7 @@ def read_files(path: Path) -> bytes:
     return b"".join(file.read_bytes() for file in path.parent.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_no_erased_text_is_left_in_a_file_that_was_compacted(opened: OpenStore, seed: int) -> None:
     """Without it 6 to 18 of these 1,000 texts are left; a store that is open reads and writes on."""

@@ -32,6 +32,7 @@ def name_buckets(found: Recording) -> dict[str, dict[str, Any]]:
     return {dump.name: dict(found.one("aws:s3/bucket:Bucket", f"backup-{dump.name}-bucket").props) for dump in DUMPS}
 
 
+@pytest.mark.slow
 def test_a_cluster_dumps_by_the_week_and_by_the_month(cluster: Recording) -> None:
     schedules = {each.name: each.props for each in cluster.of("aws:scheduler/schedule:Schedule")}
     assert {name: each["scheduleExpression"] for name, each in schedules.items()} == {

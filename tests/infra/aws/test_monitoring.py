@@ -134,6 +134,7 @@ def test_beside_prometheus_only_what_aws_alone_measures_has_alarms(kind: str, al
     assert not made.of(FILTER) and not made.of("aws:cloudwatch/dashboard:Dashboard")
 
 
+@pytest.mark.slow
 def test_a_dump_is_counted_by_the_line_of_the_one_that_arrived_in_its_bucket() -> None:
     (found,) = [each for each in watch(PERSONAL).of(FILTER) if each.name.startswith("monitoring-DumpMade")]
     # other lines count 0, so that a week without a dump has data and the first days have none

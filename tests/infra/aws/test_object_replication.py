@@ -25,6 +25,7 @@ def made() -> Recording:
     return deploy({"eu-west-1": {"bucket_arn": EU, "key_arn": KEY}})
 
 
+@pytest.mark.slow
 def test_working_memory_and_profiles_are_copied_with_their_deletions_and_weights_are_not(made: Recording) -> None:
     rules = made.one(TYPE).props["rules"]
     assert [rule["filter"]["prefix"] for rule in rules] == list(REPLICATED)
@@ -61,6 +62,7 @@ def test_without_named_buckets_nothing_is_copied() -> None:
     assert not deploy({}).of(TYPE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stack", "replicas", "said"),
     [

@@ -130,6 +130,7 @@ class TestAnEnvironmentOverTwoClouds:
         names = {each.props["name"] for each in made.of(RECORD)}
         assert {"us-east-1.memory.example.com", "ap-southeast-1.memory.example.com"} <= names
 
+    @pytest.mark.slow
     def test_every_other_region_writes_its_own_records_alone(self) -> None:
         made = record_stack("global-eu-west-1", WORLD)
         shared = [each.props for each in made.of(RECORD) if each.props["name"] == "origin.memory.example.com"]
@@ -140,6 +141,7 @@ class TestAnEnvironmentOverTwoClouds:
         certificate = record_stack("global-eu-west-1").one("aws:acm/certificate:Certificate", "certificate-certificate")
         assert "eu-west-1.memory.example.com" in certificate.props["subjectAlternativeNames"]
 
+    @pytest.mark.slow
     def test_before_the_other_cloud_s_address_is_known_nothing_leads_there(self) -> None:
         made = record_stack("global-us-east-1", WORLD)
         assert len(made.of(CHECK)) == 1

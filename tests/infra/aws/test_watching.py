@@ -94,6 +94,7 @@ class TestManagedPrometheus:
         (reading,) = read_policy(managed, "metrics-grafana-role-policy").values()
         assert reading["Resource"] == [arn] and not [each for each in reading["Action"] if "*" in each or "Put" in each]
 
+    @pytest.mark.slow
     def test_rules_are_the_shipped_ones_at_the_plans_limit_and_tell_the_topic(self, managed: Recording) -> None:
         plan = plan_recorded(*ALTERNATIVES["managed prometheus"]).region
         rules = managed.one("aws:amp/ruleGroupNamespace:RuleGroupNamespace").props["data"]
@@ -112,6 +113,7 @@ class TestManagedPrometheus:
         usual = json.loads(record_stack("aws-prod").one("aws:sns/topicPolicy:TopicPolicy").props["policy"])
         assert "PublishAlerts" not in {each["Sid"] for each in usual["Statement"]}
 
+    @pytest.mark.slow
     def test_people_sign_in_as_the_stack_is_told(self) -> None:
         stack, more = ALTERNATIVES["managed prometheus"]
         for sign_in in ("SAML", "AWS_SSO"):
@@ -183,6 +185,7 @@ class TestDatadog:
             "these are billed as metrics"
         )
 
+    @pytest.mark.slow
     def test_it_needs_its_key_and_a_machine_that_its_image_is_for(self) -> None:
         stack, more = ALTERNATIVES["datadog"]
         with pytest.raises(MissingSetting, match="datadog-api-key"):
@@ -198,6 +201,7 @@ def read_user_data(made: Recording, instance: str) -> dict[str, Any]:
     return dict(yaml.safe_load(gzip.decompress(base64.b64decode(props["userDataBase64"]))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["managed prometheus", "datadog"])
 def test_no_role_may_do_everything_somewhere(name: str) -> None:
     for each in deploy(name).of("aws:iam/rolePolicy:RolePolicy"):

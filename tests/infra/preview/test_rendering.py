@@ -124,6 +124,7 @@ def test_each_row_of_a_table_has_as_many_cells_as_its_head() -> None:
         assert len(cells) == 1, lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stacks", [1, 20])
 def test_a_long_comment_is_cut_and_says_how_much(stacks: int) -> None:
     changes = tuple(change(f"resource-{number}", "replace", f"p{number}", loses_data=True) for number in range(600))
@@ -145,6 +146,7 @@ def test_the_worst_is_cut_last() -> None:
     assert all(f"volume-{number} " in comment for number in range(30))
 
 
+@pytest.mark.slow
 def test_a_thousand_stacks_fit() -> None:
     many = [production().model_copy(update={"name": f"stack-{number}-{'x' * 60}"}) for number in range(1000)]
     comment = to_comment(judged(*many))

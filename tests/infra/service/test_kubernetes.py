@@ -95,6 +95,7 @@ def read_definitions() -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workload", WORKLOADS.values(), ids=WORKLOADS)
 def test_what_kustomize_builds_is_valid(workload: Mapping[str, object], tmp_path: Path) -> None:
     try:
@@ -108,6 +109,7 @@ def test_what_kustomize_builds_is_valid(workload: Mapping[str, object], tmp_path
                 checker.validate(manifest, KUBERNETES_VERSION, strict=True)
 
 
+@pytest.mark.slow
 def test_resources_of_the_gateway_and_of_cert_manager_are_valid(tmp_path: Path) -> None:
     definitions = read_definitions()
     if not definitions:

@@ -191,6 +191,7 @@ def random_arguments(rng: random.Random) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_random_command_lines_plan_or_refuse(capsys: pytest.CaptureFixture[str], seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +108,7 @@ def test_more_users_never_cost_less_with_the_same_components(users: int, more: i
     assert after.high >= before.high
 
 
+@pytest.mark.slow
 @given(workloads(), workloads())
 @COMMON
 def test_a_difference_is_the_difference(first: Workload, second: Workload) -> None:

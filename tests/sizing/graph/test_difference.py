@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 
 from sizing.graph.change import HIDDEN, Change
@@ -106,6 +107,7 @@ def test_another_id_is_another_resource() -> None:
     assert compare(replace(volume(size=1), id="v-1"), replace(volume(size=1), id="v-2")).action == "replace"
 
 
+@pytest.mark.slow
 @given(graphs())
 def test_nothing_changes_against_itself(graph: ResourceGraph) -> None:
     changes = find_changes(graph, graph)

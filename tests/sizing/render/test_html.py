@@ -55,6 +55,7 @@ def say(code: str, language: Language = "en", **values: object) -> str:
 NAMES = [*SCENARIOS, "alone"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", NAMES)
 def test_loads_nothing(name: str, language: Language) -> None:
@@ -73,6 +74,7 @@ def test_loads_nothing(name: str, language: Language) -> None:
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_ids_are_unique_and_references_resolve(name: str) -> None:
     elements = page(name).elements

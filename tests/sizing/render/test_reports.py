@@ -29,6 +29,7 @@ def assessment(name: str) -> Assessment:
     return assess(SCENARIOS[name], samples=200, today=TODAY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_terminal_reports(scenario: str, language: Language, golden: Callable[[str, str], None]) -> None:
     golden(f"reports/{scenario}.{language}.txt", to_text(assessment(scenario), language))
@@ -39,6 +40,7 @@ def test_detailed_reports(scenario: str, language: Language, golden: Callable[[s
     golden(f"reports/{scenario}.{language}.md", to_markdown(assessment(scenario), language))
 
 
+@pytest.mark.slow
 def test_the_text_fits_its_width(scenario: str) -> None:
     from rich.cells import cell_len
 
