@@ -19,7 +19,7 @@ $(STAMP): requirements.lock pyproject.toml tools/setup.sh
 demo: $(STAMP) ## Plan a sample workload, then run the service and find a memory
 	@BIN="$(BIN)" bash tools/demo.sh
 
-check: $(STAMP) ## The quick loop: lint, types, tests that need no server (about two minutes)
+check: $(STAMP) ## The quick loop: lint, types, tests that are quick and need no server (some minutes)
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/pytest -q -n auto -m "not slow and not browser and not servers"
 

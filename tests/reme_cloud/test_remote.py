@@ -229,6 +229,7 @@ def kinds(kind: type[MemoryServiceError]) -> list[type[MemoryServiceError]]:
     return [kind, *(each for narrower in kind.__subclasses__() for each in kinds(narrower))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [kind for kind in kinds(MemoryServiceError) if kind.__module__ == "app.errors"], ids=lambda kind: kind.slug
 )

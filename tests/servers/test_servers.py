@@ -144,6 +144,7 @@ def test_it_keeps_what_it_was_given(use: Use, server: Server) -> None:
     assert not server.runs() and not folder.exists()
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_start_shows_its_log() -> None:
     with (
         pytest.raises(ServerFailed, match=r"(?s)valkey ended with status 1; .*maxmemory"),

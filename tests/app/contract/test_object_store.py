@@ -150,6 +150,7 @@ def test_a_too_large_object_is_refused_and_nothing_kept(objects: ObjectStore) ->
     assert list(objects.list()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["", ".", "..", "../x", "/etc/passwd", f"{'a' * 32}/../{'b' * 32}", "a" * 32, f"{'A' * 32}/{'b' * 32}",

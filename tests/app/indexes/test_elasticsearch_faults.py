@@ -20,7 +20,7 @@ from tests.app.indexes.elasticsearch_opening import ServerAddress, opened
 from tests.app.indexes.samples import ask, entry, numbers
 from tests.servers.waiting import PATIENCE_S
 
-pytestmark = pytest.mark.xdist_group("elasticsearch")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("elasticsearch")]
 
 SECRET = "kX9vQ2tL7pRw4s"  # noqa: S105
 LONG_S = 60.0

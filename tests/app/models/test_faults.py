@@ -19,6 +19,8 @@ from tests.app.models.conftest import SHORT, VALUE, make_embedding, prompt
 from tests.servers.waiting import PATIENCE_S
 from tests.standin import Fault, ModelServer
 
+pytestmark = pytest.mark.slow
+
 PASSING: dict[Fault, type[ModelError]] = {
     Fault.HANG: ModelTimeout,
     Fault.RATE_LIMITED: ModelUnavailable,

@@ -91,6 +91,7 @@ def test_a_complaint_comes_with_the_next_question(server: ModelServer, language:
     assert 'does not fit its schema: type "array"' in asked[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["seconds", "milliseconds", "date"])
 def test_a_provider_is_given_the_time_it_asks_for(server: ModelServer, ask: Ask, form: str) -> None:
     begun_s, begun = monotonic(), datetime.now(UTC)

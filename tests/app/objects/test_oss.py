@@ -14,6 +14,8 @@ from tests.servers import oss
 from tests.servers.metadata import MetadataStandIn, run_metadata
 from tests.servers.oss import OssStandIn, run_oss
 
+pytestmark = pytest.mark.slow
+
 NAME = f"{'a' * 32}/{'1' * 32}"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEYLESS: dict[str, Any] = {"access_key": None, "secret_key": None}

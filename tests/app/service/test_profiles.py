@@ -65,6 +65,7 @@ def test_merge_patches_are_those_of_the_standard(target: JsonObject, patch: Json
     assert merge(target, patch) == result
 
 
+@pytest.mark.slow
 def test_a_profile_from_beginning_to_end(profiles: Profiles, bench: Bench, objects: ObjectStore) -> None:
     with pytest.raises(NotFound):
         profiles.get(ADMIN, "w", "ada")

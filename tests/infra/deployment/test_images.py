@@ -17,6 +17,8 @@ from infra.deployment.registries import EcrRepository, find_repository
 from tests.infra.deployment.image_registry import PASSWORD, ImageRegistry, serve_registry
 from tests.servers.certificates import make_certificates
 
+pytestmark = pytest.mark.slow
+
 STANDING = Path(__file__).with_name("standing_podman.py")
 CONTAINERFILE = 'FROM scratch\nCOPY text /text\nCMD ["/text"]\n'
 

@@ -11,6 +11,8 @@ from infra.preview.rendering.markdown import mark, to_comment
 from tests.infra.preview.forges import ME, TOKEN, Discussion, serve_discussion
 from tests.infra.preview.results import calm, whole
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def discussion() -> Iterator[Discussion]:

@@ -22,6 +22,8 @@ from infra.service.rendering import render
 from infra.tables import read_table
 from tests.infra.service.machine.alicloud import TOKEN, AlicloudServices, run_services
 
+pytestmark = pytest.mark.slow
+
 ARN = "acs:oos:cn-beijing:1234567890123456:secretparameter/reme-cloud/alicloud-dev/admin"
 NAME = "reme-cloud/alicloud-dev/admin"
 KEYS = {"AccessKeyId": "STS.key", "AccessKeySecret": "of the tests", "SecurityToken": "token/of+the=tests"}

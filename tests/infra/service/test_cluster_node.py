@@ -250,6 +250,7 @@ def test_a_node_whose_metadata_stay_open_says_so_and_serves(tmp_path: Path) -> N
     assert read_said(tmp_path)[-1] == "alicloud ready"
 
 
+@pytest.mark.slow
 def test_a_node_that_does_not_answer_is_not_announced_and_says_why(tmp_path: Path) -> None:
     programs = {"curl": "exit 7", "journalctl": "echo out of memory"}
     done = run_script("/usr/local/sbin/reme-first-start", tmp_path, patience_s=3, **programs)

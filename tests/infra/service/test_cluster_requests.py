@@ -13,6 +13,8 @@ from infra.service.machine import CENTRAL_SCALING, name_scaling_host, write_plac
 from tests.infra.service.machine.alicloud import INSTANCE, AlicloudServices, run_services
 from tests.infra.service.test_alicloud_requests import ask
 
+pytestmark = pytest.mark.slow
+
 REGISTRY = "registry-vpc.cn-hangzhou.aliyuncs.com"
 
 

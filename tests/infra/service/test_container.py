@@ -22,6 +22,8 @@ from infra.service.container import describe_container
 from infra.service.delivery import AUTHORITIES_MOST_BYTES, MissingSecret, write_preparation
 from tests.infra.service.plans import ADDRESSES, COMPANY, plan_region
 
+pytestmark = pytest.mark.slow
+
 ADMIN_KEY = "rk_00112233445566778899aabbccddeeff"
 AUTHORITY = "-----BEGIN CERTIFICATE-----\nof the vector store\n-----END CERTIFICATE-----\n"
 
