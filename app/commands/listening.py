@@ -114,6 +114,8 @@ class _Workers(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that died or hang; returns early, to be called again, where a signal has come."""
+        if self.should_exit.is_set():  # uvicorn calls this once more after the signal was heard
+            return
         until = monotonic() + SILENCE_S / 2
         for process in self.processes:
             with suppress(OSError, EOFError):

@@ -10,11 +10,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import Pipe, current_process
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
+from app.commands.listening import _Workers
 from app.commands.serve import describe_service
 from app.settings import load_settings
 from tests.app.commands.conftest import Runner
@@ -145,6 +149,17 @@ def test_a_worker_that_is_silent_delays_no_stop(place: Path) -> None:
         os.kill(int(started[0]), signal.SIGCONT)
         assert service.stop() == 0
         assert "died" not in service.log.read_text()
+
+
+def test_no_worker_is_asked_any_more_once_a_stop_is_wanted() -> None:
+    workers = object.__new__(_Workers)
+    workers.should_exit, workers.signal_queue = Event(), []
+    workers.should_exit.set()
+    asked, answers = Pipe()
+    workers.processes = [SimpleNamespace(parent_conn=asked, process=current_process())]  # type: ignore[list-item]
+    with asked, answers:
+        workers.keep_subprocess_alive()
+        assert not answers.poll()
 
 
 def test_workers_end_with_a_parent_that_was_killed(place: Path) -> None:
