@@ -4,8 +4,10 @@ To migrate a database takes a second, to copy one a fifth of it, to empty one le
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import Any
 
 from app.backends.clock import SteppingClock
 from app.backends.postgres import PostgresStore, open_store
@@ -82,6 +84,10 @@ class OwnDatabaseStore(PostgresStore):
             self.databases.drop_database(self.dsn)
 
 
+PATIENT: Mapping[str, Any] = {"connect_timeout_s": PATIENCE_S, "statement_timeout_s": PATIENCE_S}
+"""A machine may be as busy as it likes; who waits for a lock gives up after half of it."""
+
+
 def open_own_store(databases: Databases, *, identity: EmbeddingIdentity, clock: Clock) -> OwnDatabaseStore:
     """An empty store in a database of its own, with the connections that eight threads need."""
     spare = _spare[databases, identity]
@@ -92,8 +98,7 @@ def open_own_store(databases: Databases, *, identity: EmbeddingIdentity, clock: 
         clock=clock,
         min_pool_size=1,
         max_pool_size=10,
-        connect_timeout_s=PATIENCE_S,
-        statement_timeout_s=PATIENCE_S,
+        **PATIENT,
     )
     parts = {each.name: getattr(store, each.name) for each in fields(store)}
     shape = shape or store.database.ask(_read_shape)

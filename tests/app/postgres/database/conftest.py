@@ -78,17 +78,17 @@ def read_number(connection: Connection) -> int:
 
 def succeeds(database: Database) -> bool:
     """Whether a write goes through."""
-    try:
-        database.write(count_up)
-    except StoreUnavailable:
-        return False
-    return True
+    return _goes_through(lambda: database.write(count_up))
 
 
 def answers(database: Database) -> bool:
     """Whether a reading gets through, after which a connection is open."""
+    return _goes_through(lambda: database.ask(read_number))
+
+
+def _goes_through(call: Callable[[], object]) -> bool:
     try:
-        database.ask(read_number)
+        call()
     except StoreUnavailable:
         return False
     return True

@@ -8,14 +8,12 @@ import pytest
 
 from app.backends.clock import SystemClock
 from app.backends.postgres import PostgresStore, open_store
+from tests.app.databases import PATIENT
 from tests.durability.workload import IDENTITY
 from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import Proxy
-from tests.servers.waiting import PATIENCE_S
 
 OpenStore = Callable[..., PostgresStore]
-PATIENT = {"connect_timeout_s": PATIENCE_S, "statement_timeout_s": PATIENCE_S}
-"""A machine may be as busy as it likes."""
 HASTY = {**PATIENT, "connect_timeout_s": 2.0}
 """Told soon, as a test needs it, that the server is away; who waits for a lock is not."""
 HASTIER = {"connect_timeout_s": 2.0, "statement_timeout_s": 3.0}

@@ -2,20 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
 
 from app.backends.clock import SteppingClock
 from app.backends.postgres import PostgresStore, open_store
 from tests.app.contract.samples import IDENTITY
-from tests.app.databases import new_store_database
+from tests.app.databases import PATIENT, new_store_database
 from tests.servers.postgres import Databases
-from tests.servers.waiting import PATIENCE_S
 
 OpenNode = Callable[[], PostgresStore]
-PATIENT: dict[str, Any] = {"connect_timeout_s": PATIENCE_S, "statement_timeout_s": PATIENCE_S}
-"""A machine may be as busy as it likes; who waits for a lock gives up after half of it."""
 Nodes = tuple[PostgresStore, PostgresStore]
 
 

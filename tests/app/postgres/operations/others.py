@@ -12,7 +12,7 @@ import psycopg
 from app.backends.clock import SteppingClock
 from app.backends.postgres import PostgresStore, open_store
 from tests.app.contract.samples import IDENTITY
-from tests.app.postgres.operations.conftest import PATIENT
+from tests.app.databases import PATIENT
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ import pytest
 from app.backends.clock import SteppingClock
 from app.backends.postgres import PostgresStore, open_store
 from app.domain.embedding import EmbeddingIdentity
+from tests.app.databases import PATIENT
 from tests.servers.postgres import Databases
-from tests.servers.waiting import PATIENCE_S
 
 OpenStore = Callable[..., PostgresStore]
 
@@ -30,7 +30,7 @@ def opened(dsn: str) -> Iterator[OpenStore]:
 
         def open_here(dimensions: int, *, model: str = "sample", **settings: Any) -> PostgresStore:
             identity = EmbeddingIdentity(model=model, dimensions=dimensions)
-            wanted = {"connect_timeout_s": PATIENCE_S, "statement_timeout_s": PATIENCE_S, **settings}
+            wanted = {**PATIENT, **settings}
             store = open_store(dsn, identity=identity, clock=SteppingClock(), min_pool_size=1, **wanted)
             closing.callback(store.close)
             return store

@@ -15,6 +15,7 @@ from app.backends.postgres import PostgresStore, indexes, open_store
 from app.backends.postgres.indexes import COMPARED, IndexPlan
 from app.domain.embedding import EmbeddingIdentity, Vector
 from tests.app.contract.samples import ALL, HERE, THERE
+from tests.app.databases import PATIENT
 from tests.app.postgres.search.vectors import keep, list_indexes, make_clusters, make_queries, recall
 from tests.servers.postgres import Databases
 from tests.servers.waiting import PATIENCE_S, wait_until
@@ -56,7 +57,7 @@ def copy(postgres_server: Databases, filled: str) -> Iterator[str]:
 @contextmanager
 def opened(dsn: str, **settings: Any) -> Iterator[PostgresStore]:
     """The store of a database."""
-    wanted = {"connect_timeout_s": PATIENCE_S, "statement_timeout_s": PATIENCE_S, **settings}
+    wanted = {**PATIENT, **settings}
     with closing(open_store(dsn, identity=IDENTITY, clock=SteppingClock(), min_pool_size=1, **wanted)) as store:
         yield store
 
